@@ -1,0 +1,336 @@
+/*
+ * convert.c: one Datum to one Python object and back. Called with no Python
+ * frame below, so both directions may ereport.
+ */
+#include "host.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+PyObject *
+host_text_to_python(const char *text)
+{
+	char	   *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	return host_checked(PyUnicode_FromString(utf8));
+}
+
+/* palloc'd, in the server's encoding. */
+char *
+host_text_from_python(PyObject *text)
+{
+	Py_ssize_t	length;
+	const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
+
+	if (utf8 == NULL)
+		host_raise();
+	if (strlen(utf8) != (size_t) length)
+		elog(ERROR, "a text from Python holds a zero byte");
+	return pg_any_to_server(utf8, strlen(utf8), PG_UTF8);
+}
+
+/* ---- Datum to Python ---- */
+
+/* Array of 'f', 'd' or 'q' items as a buffer; an array of two dimensions keeps its shape. */
+static PyObject *
+array_to_python(ArrayType *array, char format)
+{
+	HostBuffer *buffer;
+	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	size_t		bytes;
+
+	if (ARR_NDIM(array) > 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("array has %d dimensions, at most 2 are supported", ARR_NDIM(array))));
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array parameter of %d elements has a NULL element", count),
+				 errhint("Give an array without NULL elements.")));
+	buffer = (HostBuffer *) host_checked((PyObject *) host_buffer_new(format));
+	bytes = (size_t) count * buffer->itemsize;
+	if (!host_buffer_reserve(buffer, bytes))
+	{
+		Py_DECREF(buffer);
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for an array of %d elements", count)));
+	}
+	memcpy(buffer->data, ARR_DATA_PTR(array), bytes);
+	buffer->used = bytes;
+	if (ARR_NDIM(array) == 2)
+		host_buffer_shape(buffer, ARR_DIMS(array)[0], ARR_DIMS(array)[1]);
+	else
+		host_buffer_shape(buffer, count, 0);
+	return (PyObject *) buffer;
+}
+
+/* smallint[] and int[] widen to bigint[]. */
+static ArrayType *
+integers_to_bigint(ArrayType *array)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			count;
+	bool		small = ARR_ELEMTYPE(array) == INT2OID;
+	int			lower = 1;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), small ? 2 : 4, true, small ? TYPALIGN_SHORT : TYPALIGN_INT,
+					  &items, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		items[i] = Int64GetDatum(small ? (int64) DatumGetInt16(items[i]) : (int64) DatumGetInt32(items[i]));
+	return construct_md_array(items, nulls, 1, &count, &lower, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+static PyObject *
+output_to_python(Datum value, Oid type)
+{
+	Oid			function;
+	bool		varlena;
+
+	getTypeOutputInfo(type, &function, &varlena);
+	return host_text_to_python(OidOutputFunctionCall(function, value));
+}
+
+/* A non-NULL value; types without a mapping of their own come as their text form. */
+PyObject *
+host_to_python(Datum value, Oid type)
+{
+	type = getBaseType(type);
+	switch (type)
+	{
+		case INT2OID:
+			return host_checked(PyLong_FromLong(DatumGetInt16(value)));
+		case INT4OID:
+			return host_checked(PyLong_FromLong(DatumGetInt32(value)));
+		case INT8OID:
+			return host_checked(PyLong_FromLongLong(DatumGetInt64(value)));
+		case FLOAT4OID:
+			return host_checked(PyFloat_FromDouble(DatumGetFloat4(value)));
+		case FLOAT8OID:
+			return host_checked(PyFloat_FromDouble(DatumGetFloat8(value)));
+		case BOOLOID:
+			return PyBool_FromLong(DatumGetBool(value));
+		case TEXTOID:
+			return host_text_to_python(TextDatumGetCString(value));
+		case FLOAT4ARRAYOID:
+			return array_to_python(DatumGetArrayTypeP(value), 'f');
+		case FLOAT8ARRAYOID:
+			return array_to_python(DatumGetArrayTypeP(value), 'd');
+		case INT8ARRAYOID:
+			return array_to_python(DatumGetArrayTypeP(value), 'q');
+		case INT2ARRAYOID:
+		case INT4ARRAYOID:
+			return array_to_python(integers_to_bigint(DatumGetArrayTypeP(value)), 'q');
+		default:
+			if (host_is_attention_vector(type))
+				return array_to_python(DatumGetArrayTypeP(value), 'f');
+			return output_to_python(value, type);
+	}
+}
+
+/* ---- Python to Datum ---- */
+
+static int64
+integer_from_python(PyObject *value, int64 low, int64 high, const char *type)
+{
+	int64		number = PyLong_AsLongLong(value);
+
+	if (number == -1 && PyErr_Occurred())
+		host_raise();
+	if (number < low || number > high)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("value %lld is out of range for type %s", (long long) number, type)));
+	return number;
+}
+
+static double
+float_from_python(PyObject *value)
+{
+	double		number = PyFloat_AsDouble(value);
+
+	if (number == -1.0 && PyErr_Occurred())
+		host_raise();
+	return number;
+}
+
+/* A contiguous float32 or float64 array, of one or two dimensions, as real[] or double precision[]. */
+static Datum
+array_from_buffer(const char *data, char format, int ndim, const Py_ssize_t *shape, Oid element)
+{
+	int			dims[2];
+	int			lower[2] = {1, 1};
+	Py_ssize_t	count = 1;
+	int			width = element == FLOAT8OID ? 8 : 4;
+	ArrayType  *array;
+	size_t		bytes;
+
+	for (int i = 0; i < ndim; i++)
+	{
+		dims[i] = (int) shape[i];
+		count *= shape[i];
+	}
+	if (count == 0)
+		return PointerGetDatum(construct_empty_array(element));
+	(void) ArrayGetNItems(ndim, dims);
+	bytes = ARR_OVERHEAD_NONULLS(ndim) + count * width;
+	array = palloc0(bytes);
+	SET_VARSIZE(array, bytes);
+	array->ndim = ndim;
+	array->elemtype = element;
+	memcpy(ARR_DIMS(array), dims, ndim * sizeof(int));
+	memcpy(ARR_LBOUND(array), lower, ndim * sizeof(int));
+	if ((format == 'f') == (width == 4))
+		memcpy(ARR_DATA_PTR(array), data, count * width);
+	else if (format == 'f')
+		for (Py_ssize_t i = 0; i < count; i++)
+			((double *) ARR_DATA_PTR(array))[i] = ((const float *) data)[i];
+	else
+		for (Py_ssize_t i = 0; i < count; i++)
+			((float *) ARR_DATA_PTR(array))[i] = (float) ((const double *) data)[i];
+	return PointerGetDatum(array);
+}
+
+/* One row of a two-dimensional float array as real[] or double precision[]. */
+Datum
+host_floats_to_array(const char *items, char format, Py_ssize_t width, Oid element)
+{
+	if (format != 'f' && format != 'd')
+		elog(ERROR, "a handler gave an array of format '%c' for a float array", format);
+	return array_from_buffer(items, format, 1, &width, element);
+}
+
+static Datum
+array_from_python(PyObject *value, Oid element)
+{
+	Py_buffer	view;
+	Datum		result;
+
+	if (PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0)
+		host_raise();
+	if ((view.format[0] != 'f' && view.format[0] != 'd') || view.ndim < 1 || view.ndim > 2)
+	{
+		char		format = view.format[0];
+
+		PyBuffer_Release(&view);
+		elog(ERROR, "a handler gave an array of format '%c' for a float array", format);
+	}
+	PG_TRY();
+	{
+		result = array_from_buffer(view.buf, view.format[0], view.ndim, view.shape, element);
+	}
+	PG_FINALLY();
+	{
+		PyBuffer_Release(&view);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static Datum
+bigint_array_from_python(PyObject *value)
+{
+	Py_buffer	view;
+	Datum	   *items;
+	int			count;
+
+	if (PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0)
+		host_raise();
+	count = (int) (view.len / sizeof(int64));
+	items = palloc(Max(count, 1) * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+		items[i] = Int64GetDatum(((int64 *) view.buf)[i]);
+	PyBuffer_Release(&view);
+	return PointerGetDatum(construct_array(items, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+text_array_from_python(PyObject *value)
+{
+	Py_ssize_t	count = PySequence_Size(value);
+	Datum	   *items;
+
+	if (count < 0)
+		host_raise();
+	items = palloc(Max(count, 1) * sizeof(Datum));
+	for (Py_ssize_t i = 0; i < count; i++)
+	{
+		PyObject   *item = host_checked(PySequence_GetItem(value, i));
+
+		items[i] = CStringGetTextDatum(host_text_from_python(item));
+		Py_DECREF(item);
+	}
+	return PointerGetDatum(construct_array(items, (int) count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* JSON text of a dict or list. */
+static char *
+json_from_python(PyObject *value)
+{
+	PyObject   *json = host_checked(PyImport_ImportModule("json"));
+	PyObject   *text = PyObject_CallMethod(json, "dumps", "O", value);
+	char	   *result;
+
+	Py_DECREF(json);
+	result = host_text_from_python(host_checked(text));
+	Py_DECREF(text);
+	return result;
+}
+
+/* Any other type: through its input function. */
+static Datum
+input_from_python(PyObject *value, Oid type, int32 typmod)
+{
+	Oid			function;
+	Oid			ioparam;
+	char	   *text;
+
+	if (PyDict_Check(value) || PyList_Check(value))
+		text = json_from_python(value);
+	else
+	{
+		PyObject   *string = host_checked(PyObject_Str(value));
+
+		text = host_text_from_python(string);
+		Py_DECREF(string);
+	}
+	getTypeInputInfo(type, &function, &ioparam);
+	return OidInputFunctionCall(function, text, ioparam, typmod);
+}
+
+Datum
+host_from_python(PyObject *value, Oid type, int32 typmod, bool *isnull)
+{
+	*isnull = (value == Py_None);
+	if (*isnull)
+		return (Datum) 0;
+	switch (type)
+	{
+		case INT2OID:
+			return Int16GetDatum((int16) integer_from_python(value, PG_INT16_MIN, PG_INT16_MAX, "smallint"));
+		case INT4OID:
+			return Int32GetDatum((int32) integer_from_python(value, PG_INT32_MIN, PG_INT32_MAX, "integer"));
+		case INT8OID:
+			return Int64GetDatum(integer_from_python(value, PG_INT64_MIN, PG_INT64_MAX, "bigint"));
+		case FLOAT4OID:
+			return Float4GetDatum((float4) float_from_python(value));
+		case FLOAT8OID:
+			return Float8GetDatum(float_from_python(value));
+		case BOOLOID:
+			return BoolGetDatum(PyObject_IsTrue(value) == 1);
+		case FLOAT4ARRAYOID:
+			return array_from_python(value, FLOAT4OID);
+		case FLOAT8ARRAYOID:
+			return array_from_python(value, FLOAT8OID);
+		case INT8ARRAYOID:
+			return bigint_array_from_python(value);
+		case TEXTARRAYOID:
+			return text_array_from_python(value);
+		default:
+			if (host_is_attention_vector(type) && !PyUnicode_Check(value))
+				return array_from_python(value, FLOAT4OID);
+			return input_from_python(value, type, typmod);
+	}
+}

@@ -1,0 +1,299 @@
+/*
+ * pgmodule.c: the module `_ruattn_host`, what Python may ask of the server.
+ * Every function is called from Python: PostgreSQL runs under host_guard.
+ */
+#include "host.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "utils/regproc.h"
+#define qualified_name_list(text) stringToQualifiedNameList(text, NULL)
+#else
+#include "utils/regproc.h"
+#define qualified_name_list(text) stringToQualifiedNameList(text)
+#endif
+
+/* ---- relation(name) ---- */
+
+typedef struct RelationFacts
+{
+	const char *asked;			/* UTF-8, as is the rest */
+	Oid			oid;
+	char	   *schema;
+	char	   *name;
+	char		kind;
+	double		rows;
+} RelationFacts;
+
+static void
+find_relation(void *arg)
+{
+	RelationFacts *facts = arg;
+	char	   *name = pg_any_to_server(facts->asked, strlen(facts->asked), PG_UTF8);
+	RangeVar   *range = makeRangeVarFromNameList(qualified_name_list(name));
+	HeapTuple	tuple;
+	Form_pg_class form;
+
+	facts->oid = RangeVarGetRelid(range, NoLock, true);
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(facts->oid));
+	if (!HeapTupleIsValid(tuple))
+	{
+		facts->oid = InvalidOid;
+		return;
+	}
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	facts->schema = get_namespace_name(form->relnamespace);
+	facts->name = pstrdup(NameStr(form->relname));
+	facts->kind = form->relkind;
+	facts->rows = form->reltuples;
+	facts->schema = pg_server_to_any(facts->schema, strlen(facts->schema), PG_UTF8);
+	facts->name = pg_server_to_any(facts->name, strlen(facts->name), PG_UTF8);
+	ReleaseSysCache(tuple);
+}
+
+static PyObject *
+module_relation(PyObject *self, PyObject *args)
+{
+	RelationFacts facts = {0};
+
+	if (!PyArg_ParseTuple(args, "s:relation", &facts.asked) || !host_guard(find_relation, &facts))
+		return NULL;
+	if (!OidIsValid(facts.oid))
+		Py_RETURN_NONE;
+	return Py_BuildValue("IssCd", facts.oid, facts.schema, facts.name, facts.kind, facts.rows);
+}
+
+/* ---- columns(oid) ---- */
+
+typedef struct ColumnFacts
+{
+	char	   *name;
+	char	   *type;
+	const char *kind;
+} ColumnFacts;
+
+typedef struct ColumnList
+{
+	Oid			relid;
+	int			count;
+	ColumnFacts *facts;
+} ColumnList;
+
+/* What a column may serve as. */
+static const char *
+column_kind(Oid type)
+{
+	static const char *const vectors[] = {
+		[VECTOR_REAL_ARRAY] = "real[]", [VECTOR_DOUBLE_ARRAY] = "double precision[]",
+		[VECTOR_PGVECTOR] = "vector", [VECTOR_HALFVEC] = "halfvec",
+	};
+	VectorKind	vector = host_vector_kind(type);
+
+	if (vector != VECTOR_NONE)
+		return vectors[vector];
+	type = getBaseType(type);
+	if (type == INT2OID || type == INT4OID || type == INT8OID)
+		return "integer";
+	if (type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID)
+		return "text";
+	return "other";
+}
+
+static void
+find_columns(void *arg)
+{
+	ColumnList *list = arg;
+	Relation	relation = relation_open(list->relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+
+	list->facts = palloc(Max(desc->natts, 1) * sizeof(ColumnFacts));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		ColumnFacts *fact = &list->facts[list->count];
+
+		if (attribute->attisdropped)
+			continue;
+		fact->name = pstrdup(NameStr(attribute->attname));
+		fact->name = pg_server_to_any(fact->name, strlen(fact->name), PG_UTF8);
+		fact->type = format_type_with_typemod(attribute->atttypid, attribute->atttypmod);
+		fact->kind = column_kind(attribute->atttypid);
+		list->count++;
+	}
+	relation_close(relation, NoLock);
+}
+
+static PyObject *
+module_columns(PyObject *self, PyObject *args)
+{
+	ColumnList	columns = {0};
+	PyObject   *list;
+
+	if (!PyArg_ParseTuple(args, "I:columns", &columns.relid) || !host_guard(find_columns, &columns))
+		return NULL;
+	list = PyList_New(columns.count);
+	for (int i = 0; list != NULL && i < columns.count; i++)
+	{
+		ColumnFacts *fact = &columns.facts[i];
+		PyObject   *item = Py_BuildValue("sss", fact->name, fact->type, fact->kind);
+
+		if (item == NULL)
+			Py_CLEAR(list);
+		else
+			PyList_SET_ITEM(list, i, item);
+	}
+	return list;
+}
+
+/* ---- primary_key(oid) ---- */
+
+typedef struct KeyFacts
+{
+	Oid			relid;
+	char	   *name;			/* of the key's only column, or NULL */
+} KeyFacts;
+
+static void
+find_primary_key(void *arg)
+{
+	KeyFacts   *key = arg;
+	Oid			constraint;
+	Bitmapset  *columns = get_primary_key_attnos(key->relid, true, &constraint);
+
+	if (bms_num_members(columns) != 1)
+		return;
+	key->name = get_attname(key->relid, bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber, false);
+	key->name = pg_server_to_any(key->name, strlen(key->name), PG_UTF8);
+}
+
+static PyObject *
+module_primary_key(PyObject *self, PyObject *args)
+{
+	KeyFacts	key = {0};
+
+	if (!PyArg_ParseTuple(args, "I:primary_key", &key.relid) || !host_guard(find_primary_key, &key))
+		return NULL;
+	if (key.name == NULL)
+		Py_RETURN_NONE;
+	return PyUnicode_FromString(key.name);
+}
+
+/* ---- check_interrupts(), notice(), setting() ---- */
+
+static void
+process_interrupts(void *unused)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+static PyObject *
+module_check_interrupts(PyObject *self, PyObject *unused)
+{
+	if ((INTERRUPTS_PENDING_CONDITION() || host_error_pending()) && !host_guard(process_interrupts, NULL))
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+typedef struct Notice
+{
+	const char *message;		/* UTF-8, as are the others; these may be NULL */
+	const char *detail;
+	const char *hint;
+} Notice;
+
+static const char *
+optional_text(const char *utf8)
+{
+	return utf8 == NULL ? NULL : pg_any_to_server(utf8, strlen(utf8), PG_UTF8);
+}
+
+static void
+send_notice(void *arg)
+{
+	Notice	   *notice = arg;
+	const char *detail = optional_text(notice->detail);
+	const char *hint = optional_text(notice->hint);
+
+	ereport(NOTICE,
+			(errmsg_internal("%s", optional_text(notice->message)),
+			 detail ? errdetail_internal("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0));
+}
+
+static PyObject *
+module_notice(PyObject *self, PyObject *args)
+{
+	Notice		notice = {0};
+
+	if (!PyArg_ParseTuple(args, "s|zz:notice", &notice.message, &notice.detail, &notice.hint) ||
+		!host_guard(send_notice, &notice))
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+static PyObject *
+module_setting(PyObject *self, PyObject *args)
+{
+	const char *name;
+
+	if (!PyArg_ParseTuple(args, "s:setting", &name))
+		return NULL;
+	if (strcmp(name, "threads") == 0)
+		return PyLong_FromLong(host_threads);
+	if (strcmp(name, "max_memory") == 0)
+		return PyLong_FromLongLong((long long) host_max_memory_kb * 1024);
+	if (strcmp(name, "python") == 0)
+		return PyUnicode_DecodeFSDefault(host_python_path);
+	PyErr_Format(PyExc_KeyError, "no setting ruattn_fdw.%s", name);
+	return NULL;
+}
+
+/* ---- the module ---- */
+
+static PyMethodDef methods[] = {
+	{"relation", module_relation, METH_VARARGS,
+	"relation(name) -> None | (oid, schema, name, relkind, reltuples), in the caller's search_path"},
+	{"columns", module_columns, METH_VARARGS, "columns(oid) -> [(name, type_name, kind)]"},
+	{"primary_key", module_primary_key, METH_VARARGS, "primary_key(oid) -> name of its only column | None"},
+	{"select", host_select, METH_VARARGS,
+	"select(sql, kinds, label, args=()) -> (columns, rows, skipped), under the caller's snapshot and privileges"},
+	{"check_interrupts", module_check_interrupts, METH_NOARGS, "raise PostgresError where a cancel is pending"},
+	{"notice", module_notice, METH_VARARGS, "notice(message, detail=None, hint=None)"},
+	{"setting", module_setting, METH_VARARGS, "setting(name) -> value of ruattn_fdw.<name>; max_memory in bytes"},
+	{NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "_ruattn_host",
+	.m_doc = "The bundled host's side of ruattn_fdw, inside a PostgreSQL backend.",
+	.m_size = -1,
+	.m_methods = methods,
+};
+
+PyObject *
+host_module_create(void)
+{
+	PyObject   *module = PyModule_Create(&definition);
+
+	if (module == NULL || host_error_class() == NULL ||
+		PyModule_AddObjectRef(module, "PostgresError", host_error_class()) != 0)
+	{
+		Py_XDECREF(module);
+		return NULL;
+	}
+	return module;
+}
