@@ -28,7 +28,7 @@ host_text_from_python(PyObject *text)
 		host_raise();
 	if (strlen(utf8) != (size_t) length)
 		elog(ERROR, "a text from Python holds a zero byte");
-	return pg_any_to_server(utf8, strlen(utf8), PG_UTF8);
+	return pg_any_to_server(pstrdup(utf8), length, PG_UTF8);
 }
 
 /* ---- Datum to Python ---- */

@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
@@ -176,6 +177,21 @@ subselect_name(PlannerInfo *root, Node *value)
 	return NULL;
 }
 
+static Node *
+find_parameter_item(List *items, int id)
+{
+	ListCell   *cell;
+
+	foreach(cell, items)
+	{
+		PlannerParamItem *item = lfirst(cell);
+
+		if (item->paramId == id)
+			return item->item;
+	}
+	return NULL;
+}
+
 /* The outer query's column behind a parameter of a LATERAL sub-query that stayed one. */
 static Node *
 outer_expression(PlannerInfo **root, Node *value)
@@ -183,21 +199,41 @@ outer_expression(PlannerInfo **root, Node *value)
 	if (!IsA(value, Param) || ((Param *) value)->paramkind != PARAM_EXEC)
 		return value;
 	for (PlannerInfo *level = (*root)->parent_root; level != NULL; level = level->parent_root)
-	{
-		ListCell   *cell;
-
-		foreach(cell, level->plan_params)
+		for (int i = 1; i < level->simple_rel_array_size; i++)
 		{
-			PlannerParamItem *item = lfirst(cell);
+			RelOptInfo *rel = level->simple_rel_array[i];
+			Node	   *item = rel ? find_parameter_item(rel->subplan_params, ((Param *) value)->paramid) : NULL;
 
-			if (item->paramId == ((Param *) value)->paramid)
+			if (item != NULL)
 			{
 				*root = level;
-				return item->item;
+				return item;
 			}
 		}
-	}
 	return value;
+}
+
+/*
+ * Executor parameters can only be resolved in a finished plan, which there is
+ * none of yet (ruleutils.c would look for one): they print as $n.
+ */
+static Node *
+printable(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, PlaceHolderVar))
+		return printable((Node *) ((PlaceHolderVar *) node)->phexpr, context);
+	if (IsA(node, Param))
+	{
+		Param	   *param = copyObject((Param *) node);
+
+		param->paramkind = PARAM_EXTERN;
+		return (Node *) param;
+	}
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan))
+		return (Node *) makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum("(SubPlan)"), false, false);
+	return expression_tree_mutator(node, printable, context);
 }
 
 /* How EXPLAIN shows a value that is not known before execution. */
@@ -206,18 +242,16 @@ host_value_text(PlannerInfo *root, Node *value)
 {
 	char	   *name = subselect_name(root, value);
 	PlannedStmt *statement;
-	Bitmapset  *used;
 	List	   *names;
 
 	if (name != NULL)
 		return name;
-	value = outer_expression(&root, value);
-	if (IsA(value, PlaceHolderVar))
-		value = (Node *) ((PlaceHolderVar *) value)->phexpr;
+	value = printable(outer_expression(&root, value), NULL);
+	if (IsA(value, Const))
+		return "(SubPlan)";
 	statement = makeNode(PlannedStmt);
 	statement->rtable = root->parse->rtable;
-	used = pull_varnos(root, value);
-	names = select_rtable_names_for_explain(statement->rtable, used);
+	names = select_rtable_names_for_explain(statement->rtable, pull_varnos(root, value));
 	return deparse_expression(value, deparse_context_for_plan_tree(statement, names), true, false);
 }
 
@@ -228,7 +262,7 @@ clause_text(Index relid, Oid reloid, Expr *clause)
 	Node	   *copy = copyObject((Node *) clause);
 
 	ChangeVarNodes(copy, relid, 1, 0);
-	return deparse_expression(copy, deparse_context_for(get_rel_name(reloid), reloid), false, false);
+	return deparse_expression(printable(copy, NULL), deparse_context_for(get_rel_name(reloid), reloid), false, false);
 }
 
 void
