@@ -55,6 +55,11 @@ find_relation(void *arg)
 		return;
 	}
 	form = (Form_pg_class) GETSTRUCT(tuple);
+	/* PostgreSQL 18 reads such a table as if it were empty */
+	if (isOtherTempNamespace(form->relnamespace))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access temporary tables of other sessions")));
 	facts->schema = get_namespace_name(form->relnamespace);
 	facts->name = pstrdup(NameStr(form->relname));
 	facts->kind = form->relkind;

@@ -1,0 +1,37 @@
+# From nothing to a first answer: make demo. Everything: make test.
+
+SHELL     = /bin/bash
+PG_CONFIG ?= pg_config
+RUATTN    = .venv/bin/ruattn
+
+.PHONY: build demo test bench install lint clean
+
+build:
+	@command -v python3 >/dev/null || { \
+	  echo "python3 is missing; on Debian and Ubuntu install all that is needed with"; \
+	  echo "    apt-get install -y python3 python3-dev python3-venv gcc"; exit 1; }
+	@python3 ruattn_fdw/server/bootstrap.py embedded test
+
+demo: build
+	@$(RUATTN) demo
+
+test: build
+	@.venv/bin/pytest --pg=18 --pg=16
+
+# make bench ONLY="overhead search"
+bench: build
+	@.venv/bin/python benchmarks/run.py $(ONLY)
+
+install: build
+	@$(RUATTN) install --pg-config "$(PG_CONFIG)"
+
+lint:
+	@python3 ruattn_fdw/server/bootstrap.py embedded test lint
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	cd / && "$(CURDIR)/.venv/bin/mypy" --config-file "$(CURDIR)/pyproject.toml" --cache-dir "$(CURDIR)/.mypy_cache" -p ruattn_fdw
+
+# root's environment may lie elsewhere, with .venv a link to it
+clean:
+	@case "$$(readlink .venv)" in /var/lib/ruattn-fdw/env-*) rm -rf "$$(readlink .venv)";; esac
+	rm -rf .venv .pytest_cache .hypothesis .mypy_cache .ruff_cache

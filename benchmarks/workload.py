@@ -1,0 +1,59 @@
+"""What a workload is, and how its contenders are timed: interleaved, so that drift of the machine hits all alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do the work. `run` returns the milliseconds it measured itself, or None to be timed from outside."""
+
+    name: str
+    run: Callable[[], float | None]
+
+
+@dataclass
+class Workload:
+    """Work done by several contenders; the ratio of the first to the last is held against `target`.
+
+    `check` raises AssertionError where ours gives a wrong answer: then nothing is timed.
+    """
+
+    name: str
+    contenders: list[Contender]
+    rounds: int = 15
+    target: str = ""
+    check: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of one contender."""
+
+    name: str
+    median: float
+    low: float
+    high: float
+
+
+def measure(workload: Workload, rounds: int | None = None) -> list[Timing]:
+    """Median, minimum and maximum of each contender over the rounds, after one round to warm up."""
+    if workload.check is not None:
+        workload.check()
+    samples: dict[str, list[float]] = {contender.name: [] for contender in workload.contenders}
+    for number in range(-1, rounds or workload.rounds):
+        for contender in workload.contenders:
+            spent = _time(contender)
+            if number >= 0:
+                samples[contender.name].append(spent)
+    return [Timing(name, statistics.median(s), min(s), max(s)) for name, s in samples.items()]
+
+
+def _time(contender: Contender) -> float:
+    start = time.perf_counter()
+    own = contender.run()
+    return (time.perf_counter() - start) * 1000 if own is None else own

@@ -1,0 +1,14 @@
+"""Every workload, by name: a function that takes the server and gives the Workload."""
+
+from workloads.cold_read import cold_read
+from workloads.connection import first_query, preloaded_first_query
+from workloads.overhead import overhead
+from workloads.search import search
+
+WORKLOADS = {
+    "overhead": overhead,
+    "first_query": first_query,
+    "preloaded_first_query": preloaded_first_query,
+    "cold_read": cold_read,
+    "search": search,
+}

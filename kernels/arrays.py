@@ -1,0 +1,55 @@
+"""Array types, cache-sized blocks, and dot products by heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+Checkpoint = Callable[[], None]
+
+BLOCK_BYTES = 512 * 1024
+"""A block of keys that is still in a core's second-level cache when it is read again."""
+
+EPS32 = float(np.finfo(np.float32).eps) / 2
+"""Unit roundoff of float32."""
+
+TINY32 = float(np.finfo(np.float32).tiny)
+"""The smallest normal float32."""
+
+MAX32 = float(np.finfo(np.float32).max)
+"""The largest float32."""
+
+
+def uninterrupted() -> None:
+    """The checkpoint of callers who have nothing to check."""
+
+
+def spans(length: int, bytes_each: int) -> Iterator[slice]:
+    """Consecutive slices over `length` items of `bytes_each` bytes, within BLOCK_BYTES or 16 long."""
+    step = max(16, BLOCK_BYTES // max(1, bytes_each))
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))
+
+
+def by_heads(vectors: Floats, heads: int) -> Floats:
+    """A view (..., H, d/H) of vectors (..., d)."""
+    return vectors.reshape(*vectors.shape[:-1], heads, -1)
+
+
+def head_dots(query: Floats, keys: Floats, out: Floats) -> None:
+    """out[h, j] = <query[h], h-th slice of keys[j]> for query (H, d/H), keys (n, d), out (H, n) of one dtype.
+
+    float32 goes through BLAS, whose last bits depend on where in the block a row stands. float64, which
+    decides ties, sums each row alone in one fixed order, so that equal rows get equal results.
+    """
+    split = by_heads(keys, len(query))
+    if keys.dtype == np.float32:
+        np.matmul(split.transpose(1, 0, 2), query[:, :, None], out=out[:, :, None])
+    else:
+        np.add.reduce(split * query, axis=2, out=out.T)

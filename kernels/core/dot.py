@@ -1,0 +1,42 @@
+"""Scaled dot products of one query's heads with keys, shared by the mechanisms of this family."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..arrays import EPS32, F64, TINY32, Floats, head_dots
+from ..mechanism import Options
+
+
+class DotScorer:
+    """Logits `factor` * <query slice, key slice>."""
+
+    def __init__(self, query: F64, factor: float, dtype: type) -> None:
+        """query (H, d/H); dtype: that of the keys to come."""
+        self._query: Floats = (query * factor).astype(dtype)
+        self._length = float(np.sqrt((query * query).sum(axis=1)).max()) * abs(factor)
+        self._terms = query.shape[1]
+
+    def logits(self, keys: Floats, out: Floats) -> None:
+        """Write the logits of keys (n, d) into out (H, n)."""
+        head_dots(self._query, keys, out)
+
+    def rounding(self, keys: Floats) -> Floats:
+        """|error| <= terms * u * ||q|| ||k|| (Higham, ASNA section 3.1) and the query's own rounding.
+
+        The norm of a whole key bounds that of its slices; squares too small for float32 are made up for.
+        """
+        squares = np.matmul(keys[:, None, :], keys[:, :, None])[:, 0, 0]
+        norms = np.sqrt(squares + np.float32(keys.shape[1] * TINY32))
+        bound: Floats = norms * np.float32(np.clip((self._terms + 4) * EPS32 * self._length, TINY32, 3e38))
+        return bound
+
+
+def dot_scorer(query: F64, temperature: float, options: Options, dtype: type) -> DotScorer:
+    """Dot products over sqrt(d/H), or times the option `scale` where the mechanism has it and it is given."""
+    scale = options.get("scale")
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[1])
+    return DotScorer(query, scale / temperature, dtype)

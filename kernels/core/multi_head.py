@@ -1,0 +1,20 @@
+"""Multi-head attention with identity projections (Vaswani et al. 2017, section 3.2.2)."""
+
+from __future__ import annotations
+
+from ..mechanism import Mechanism
+from .dot import dot_scorer
+
+MECHANISM = Mechanism(
+    name="multi_head",
+    aliases=("multihead", "mha"),
+    family="core",
+    feature="several subspaces of the vector, each with its own softmax",
+    complexity="O(n d)",
+    memory="O(n H)",
+    best_for="several subspaces at once",
+    formula="a = mean_h softmax_j(<q^h, k_j^h> / (sqrt(d/H) temperature)), x^h the h-th of H slices of x",
+    reference="Vaswani et al. 2017, Attention Is All You Need",
+    multi_head_family=True,
+    scorer=dot_scorer,
+)

@@ -1,0 +1,93 @@
+"""Options of a mechanism as data: from one declaration come validation, error hints and the JSON schema."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import InvalidOption, UnknownOption, shown
+
+Number = int | float
+_KINDS: dict[type, str] = {int: "an integer", float: "a number"}
+_JSON_TYPES: dict[type, str] = {int: "integer", float: "number"}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Numbers from `low` to `high`, without `low` itself where `low_open`; infinity is never among them."""
+
+    low: Number
+    high: Number = math.inf
+    low_open: bool = False
+
+    def __contains__(self, value: Number) -> bool:
+        return (value > self.low if self.low_open else value >= self.low) and value <= self.high
+
+    def __str__(self) -> str:
+        left = "(" if self.low_open else "["
+        right = ")" if math.isinf(self.high) else "]"
+        return f"{left}{self.low}, {self.high}{right}"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: `default` None means a value derived from the data, as `help` says."""
+
+    name: str
+    type: type[int] | type[float]
+    default: Number | None
+    range: Interval
+    help: str
+
+    def parse(self, value: object) -> Number | None:
+        """The value as `type` within `range`, else InvalidOption. None only where it is the default."""
+        if value is None and self.default is None:
+            return None
+        number = self._typed(value)
+        if not math.isfinite(number) or number not in self.range:
+            raise InvalidOption(
+                f"{self.name} is {shown(value)}, it must lie in {self.range}",
+                f"{self.help} The default is {self.default_text}.",
+            )
+        return number
+
+    def _typed(self, value: object) -> Number:
+        allowed = int if self.type is int else (int, float)
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            raise InvalidOption(
+                f"{self.name} must be {_KINDS[self.type]}, not {shown(value)}",
+                f"{self.help} The default is {self.default_text}.",
+            )
+        try:
+            return self.type(value)
+        except OverflowError:
+            return math.inf
+
+    @property
+    def default_text(self) -> str:
+        """The default as documentation shows it."""
+        return "derived from the data" if self.default is None else str(self.default)
+
+    def json_schema(self) -> dict[str, object]:
+        """This option as a JSON schema property."""
+        schema: dict[str, object] = {"type": _JSON_TYPES[self.type], "description": self.help}
+        if self.default is not None:
+            schema["default"] = self.default
+        schema["exclusiveMinimum" if self.range.low_open else "minimum"] = self.range.low
+        if math.isfinite(self.range.high):
+            schema["maximum"] = self.range.high
+        return schema
+
+
+def parse(owner: str, declared: tuple[Option, ...], given: Mapping[str, object]) -> dict[str, Number | None]:
+    """Every declared option with its value in effect.
+
+    UnknownOption lists the valid keys of `owner`; InvalidOption names type, range and the value given.
+    """
+    names = [option.name for option in declared]
+    for key in given:
+        if key not in names:
+            valid = f"Valid options: {', '.join(names)}." if names else f"{owner} takes no options."
+            raise UnknownOption(f"{owner} has no option {shown(key)}", valid)
+    return {o.name: o.parse(given[o.name]) if o.name in given else o.default for o in declared}

@@ -1,0 +1,124 @@
+"""Rows in order: score descending, then logit descending, then id ascending; lazily, the first rows first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
+from .attend import Weights
+
+FIRST = 64
+"""Rows in the first chunk where no number of rows is given; each next chunk is twice as long."""
+
+EXACT = 4096
+"""Rows that are put in order by their float64 scores; further down float32 decides."""
+
+
+def ranked(
+    weights: Weights, ids: npt.NDArray[np.int64], k: int | None = None, checkpoint: Checkpoint = uninterrupted
+) -> Iterator[Rows]:
+    """Arrays of row indexes in order, k rows in all; all rows, those masked out last, where k is None.
+
+    ids (n,) decide between rows of equal score and logit. Before rows are given out their score, logit and
+    head_scores are written back into `weights` from float64 logits, so read them only for rows given out. No
+    row has a larger score than a row before it.
+    """
+    ranking = _Ranking(weights, ids)
+    wanted = ranking.unmasked if k is None else min(k, ranking.unmasked)
+    chunk = FIRST if k is None else min(k, EXACT)
+    given = 0
+    while given < wanted:
+        checkpoint()
+        rows = ranking.take(min(chunk, wanted - given), refine=given < EXACT)
+        given += len(rows)
+        chunk *= 2
+        yield rows
+    if k is None and ranking.masked.size:
+        yield ranking.masked
+
+
+class _Ranking:
+    """What is left to rank by `_key`, which is exact where `_slack` is 0, else off by at most that."""
+
+    def __init__(self, weights: Weights, ids: npt.NDArray[np.int64]) -> None:
+        self._weights, self._ids = weights, ids
+        self._exact = weights.exact
+        self._depth = 100 + float(np.nanmax(weights.logit, initial=0))
+        self._key = self._ranking_key()
+        slack = np.zeros(len(ids), np.float32) if weights.slack is None else weights.slack
+        self._slack = slack.astype(np.float64)
+        hidden = np.isnan(weights.logit)
+        self._left = np.flatnonzero(~hidden)
+        masked = np.flatnonzero(hidden)
+        self.masked = masked[np.argsort(ids[masked])]
+        self.unmasked = len(self._left)
+        self._last = np.float32(np.inf)
+
+    def take(self, count: int, *, refine: bool) -> Rows:
+        """The next `count` rows in order, by their float64 scores if they are to be refined."""
+        candidates = self._candidates(count)
+        if refine and self._exact is not None:
+            self._refine(candidates[self._slack[candidates] > 0])
+        order = np.lexsort((self._ids[candidates], -self._weights.logit[candidates], -self._key[candidates]))
+        rows = candidates[order[:count]]
+        self._write_monotone(rows)
+        self._drop(rows)
+        return rows
+
+    def _candidates(self, count: int) -> Rows:
+        """The rows that may be among the next `count`, given how far their keys may be off."""
+        key, slack = self._key[self._left], self._slack[self._left]
+        if count >= len(key):
+            return self._left
+        threshold = np.partition(key - slack, len(key) - count)[len(key) - count]
+        candidates: Rows = self._left[key + slack >= threshold]
+        return candidates
+
+    def _refine(self, rows: Rows) -> None:
+        """Replace key, score and logit of the rows by those from float64 logits."""
+        assert self._exact is not None
+        assert self._weights.whole is not None
+        logits = self._exact(rows)
+        head_scores = self._weights.whole.weights(logits)
+        score = head_scores.mean(axis=0)
+        self._key[rows] = logits[0] if len(logits) == 1 else self._log_or_below(score, logits.mean(axis=0))
+        self._slack[rows] = 0
+        self._weights.head_scores[:, rows] = head_scores
+        self._weights.score[rows] = score
+        self._weights.logit[rows] = logits.mean(axis=0)
+
+    def _write_monotone(self, rows: Rows) -> None:
+        """Keep float32 rounding from showing a row with a larger score than the row before it."""
+        score = self._weights.score
+        score[rows] = np.minimum(np.minimum.accumulate(score[rows]), self._last)
+        if len(rows):
+            self._last = score[rows[-1]]
+
+    def _drop(self, rows: Rows) -> None:
+        stays = np.ones(len(self._ids), bool)
+        stays[rows] = False
+        self._left = self._left[stays[self._left]]
+
+    def _ranking_key(self) -> F64:
+        """A number that orders rows as their scores do, whose error `Weights.slack` bounds.
+
+        One softmax orders rows as its logits do, even where scores are too small for float32. A mean of
+        several is taken as its logarithm, and by the mean logit where it vanishes. Others stand as they are.
+        """
+        score, logit = self._weights.score, self._weights.logit
+        if self._exact is None:
+            return score.astype(np.float64)
+        if len(self._weights.head_scores) == 1:
+            return logit.astype(np.float64)
+        return self._log_or_below(score, logit)
+
+    def _log_or_below(self, score: Floats, logit: Floats) -> F64:
+        """log(score), and where float32 cannot hold the score, the logit moved below every such logarithm."""
+        with np.errstate(divide="ignore"):
+            key = np.log(score).astype(np.float64)
+        vanished = score < TINY32
+        key[vanished] = logit[vanished] - self._depth
+        return key

@@ -1,0 +1,44 @@
+"""The one list of attention mechanisms; names, documentation and tests are derived from it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from .core import flash_v2, multi_head, scaled_dot
+from .errors import UnknownMechanism, shown
+from .mechanism import Mechanism, json_schema, parse_options
+from .scoring import cosine
+
+__all__ = ["MECHANISMS", "find", "json_schema", "parse_options"]
+
+MECHANISMS: tuple[Mechanism, ...] = (
+    scaled_dot.MECHANISM,
+    multi_head.MECHANISM,
+    flash_v2.MECHANISM,
+    cosine.MECHANISM,
+)
+
+
+def spelling(name: str) -> str:
+    """What two spellings of one name have in common: case, hyphens, underscores and spaces do not count."""
+    return re.sub(r"[\s_-]+", "", name).lower()
+
+
+_BY_SPELLING = {spelling(name): m for m in MECHANISMS for name in (m.name, *m.aliases)}
+
+
+def find(name: str) -> Mechanism:
+    """The mechanism of this name or alias; UnknownMechanism with the nearest names where there is none."""
+    found = _BY_SPELLING.get(spelling(name))
+    if found is None:
+        raise UnknownMechanism(f"unknown attention mechanism {shown(name)}", _suggestion(name))
+    return found
+
+
+def _suggestion(name: str) -> str:
+    near = difflib.get_close_matches(spelling(name[:60]), _BY_SPELLING, n=3, cutoff=0.6)
+    names = list(dict.fromkeys(_BY_SPELLING[key].name for key in near))
+    if names:
+        return f"Did you mean {' or '.join(names)}?"
+    return f"Known mechanisms: {', '.join(m.name for m in MECHANISMS)}."

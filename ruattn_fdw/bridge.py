@@ -1,0 +1,130 @@
+"""The functions that the bundled host calls; its C code knows no other module of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ruattn_fdw import functions, host_api
+from ruattn_fdw.contract import ColumnDefinition
+from ruattn_fdw.errors import INVALID_OPTION, MISSING_OPTION, AttentionError, choices
+from ruattn_fdw.handler import AttentionTable, Batch
+from ruattn_fdw.kernels import attend, registry
+from ruattn_fdw.parameters import OPERATION, invalid_option, read_options
+from ruattn_fdw.report import Report
+from ruattn_fdw.tables import TABLES
+from ruattn_fdw.threads import THREADS
+from ruattn_fdw.values import Unknown
+
+__all__ = [
+    "Scan",
+    "Unknown",
+    "call",
+    "describe",
+    "estimate",
+    "explain",
+    "open_table",
+    "preload",
+    "start",
+    "validate",
+]
+
+
+class Scan:
+    """One run of a table; `next` gives its rows in batches."""
+
+    def __init__(self, batches: Iterator[Batch], columns: Sequence[str], report: Report) -> None:
+        self._batches = batches
+        self._columns = columns
+        self._report = report
+
+    def next(self) -> tuple[int, list[Any]] | None:
+        """The next batch, (rows, columns in the order asked for), or None after the last."""
+        host_api.check_interrupts()
+        with self._report.timing("emit"):
+            batch = next(self._batches, None)
+            if batch is None:
+                return None
+            return batch.rows, [batch.columns[name] for name in self._columns]
+
+    def report(self) -> list[tuple[str, object, str | None]]:
+        """Lines for EXPLAIN (ANALYZE): (label, value, unit)."""
+        return self._report.lines()
+
+
+def open_table(options: Mapping[str, str], columns: Sequence[tuple[str, str]]) -> AttentionTable:
+    """The handler of a foreign table with these OPTIONS and columns (name, type)."""
+    definitions = {name: ColumnDefinition(name, type_name=type_name) for name, type_name in columns}
+    return _operation(options)(options, definitions)
+
+
+def describe(
+    handler: AttentionTable,
+) -> tuple[list[int], list[list[int]], list[tuple[int, bool]], str]:
+    """(role of each column, groups of required columns, orders of arrival, HINT with a working query)."""
+    table = handler.declaration
+    index = {name: place for place, name in enumerate(handler.columns)}
+    roles = [table.role(name) for name in handler.columns]
+    groups = [[index[name] for name in group if name in index] for group in handler.groups()]
+    order = [(index[name], descending) for name, descending in table.order if name in index]
+    return roles, groups, order, table.hint
+
+
+def estimate(handler: AttentionTable, quals: Mapping[str, object]) -> tuple[float, float, float]:
+    """(rows, startup cost, total cost) under these quals, some of which may be Unknown."""
+    cost = handler.cost(handler.arguments(quals))
+    return cost.rows, cost.startup, cost.total
+
+
+def explain(handler: AttentionTable, quals: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Lines for EXPLAIN: (label, value)."""
+    return handler.explanation(handler.arguments(quals))
+
+
+def start(
+    handler: AttentionTable, quals: Mapping[str, object], columns: Sequence[str], memo: dict[str, Any]
+) -> Scan:
+    """Run the table; `memo` lives as long as the executor node and carries what rescans can use again."""
+    THREADS.use(host_api.integer_setting("threads"))
+    report = memo.setdefault("report", Report())
+    return Scan(handler.batches(quals, columns, memo, report), columns, report)
+
+
+def validate(kind: str, options: Mapping[str, str]) -> None:
+    """Check the OPTIONS of a wrapper, server, user mapping or foreign table; only the last takes any."""
+    if kind == "foreign table":
+        read_options(_operation(options).declaration, options)
+        return
+    for name in options:
+        raise invalid_option(name, [])
+
+
+def call(name: str, args: tuple[Any, ...]) -> Any:
+    """Run an SQL function of this extension: its value, or its rows as a list of tuples."""
+    THREADS.use(host_api.integer_setting("threads"))
+    return functions.FUNCTIONS[name].run(*args)
+
+
+def preload() -> None:
+    """Run one small attention: what numpy and BLAS set up at first use is then there for the first query."""
+    vectors = np.ones((1, 8), np.float32)
+    attend.attend(registry.find("multi_head"), vectors[0], vectors)
+
+
+def _operation(options: Mapping[str, str]) -> type[AttentionTable]:
+    name = options.get(OPERATION)
+    if name is None:
+        raise AttentionError(
+            'the option "operation" is missing',
+            sqlstate=MISSING_OPTION,
+            hint=choices("", TABLES, "operations"),
+        )
+    if name not in TABLES:
+        raise AttentionError(
+            f'there is no operation "{name}"',
+            sqlstate=INVALID_OPTION,
+            hint=choices(name, TABLES, "operations"),
+        )
+    return TABLES[name]

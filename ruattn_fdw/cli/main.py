@@ -1,0 +1,97 @@
+"""``ruattn``: the parser, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+
+import ruattn_fdw
+from ruattn_fdw.cli import doctor, install, servers
+from ruattn_fdw.server.errors import ServerError
+from ruattn_fdw.server.installation import DEFAULT, EMBEDDED
+
+START = "start the server, creating it where it is missing; the last line printed is its URI"
+PG_CONFIG = "the pg_config of a server that is installed already"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="ruattn", description="Attention as foreign tables in PostgreSQL.")
+    top.add_argument("--version", action="version", version=ruattn_fdw.__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    where = _server_options()
+    _server_commands(commands.add_parser("server", help="run the embedded server"), where)
+    command = commands.add_parser(
+        "demo", parents=[where], help="a first query on a sample of real embeddings"
+    )
+    command.set_defaults(run=_demo)
+    for name, run, text in (
+        ("install", install.install, "put the extension into a server that is installed already"),
+        ("uninstall", install.uninstall, "take the extension out of a server"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--pg-config", default="pg_config", metavar="PATH", help=PG_CONFIG)
+        command.set_defaults(run=run)
+    command = commands.add_parser("doctor", parents=[where], help="what works, and how to mend what does not")
+    command.add_argument("--pg-config", metavar="PATH", help=f"{PG_CONFIG}, instead of the embedded one")
+    command.set_defaults(run=doctor.run)
+    return top
+
+
+def _demo(options: argparse.Namespace) -> None:
+    try:
+        from ruattn_fdw.cli import demo
+    except ModuleNotFoundError as error:
+        raise ServerError(
+            f"the module {error.name} is not installed", "pip install 'ruattn-fdw[embedded]'"
+        ) from error
+    demo.run(options)
+
+
+def _server_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--data", type=Path, metavar="DIR", help="the data folder (default: one for each account)"
+    )
+    options.add_argument(
+        "--pg", type=int, choices=sorted(EMBEDDED), default=DEFAULT, help="major version (default: 18)"
+    )
+    return options
+
+
+def _server_commands(server: argparse.ArgumentParser, where: argparse.ArgumentParser) -> None:
+    actions = server.add_subparsers(required=True, metavar="ACTION")
+    for name, run, text in (
+        ("start", servers.start, START),
+        ("stop", servers.stop, "stop the server"),
+        ("status", servers.status, "say whether the server runs; exit code 3 where it does not"),
+        ("uri", servers.uri, "print the connection URI"),
+        ("psql", servers.psql, "open psql on the server; what follows is given to psql"),
+    ):
+        action = actions.add_parser(name, parents=[where], help=text, allow_abbrev=False)
+        action.set_defaults(run=run)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    top = parser()
+    options, rest = top.parse_known_args(arguments)
+    if options.run is servers.psql:
+        options.arguments = rest
+    elif rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return int(options.run(options) or 0)
+    except ServerError as error:
+        print(f"ruattn: {error.message}", file=sys.stderr)
+        if error.remedy is not None:
+            print(f"mend it with: {error.remedy}", file=sys.stderr)
+    except psycopg.Error as error:
+        print(f"ruattn: {str(error).strip()}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1

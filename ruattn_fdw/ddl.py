@@ -1,0 +1,114 @@
+"""The extension's control files and SQL scripts, made of the files in `sql/` and of the declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+
+import ruattn_fdw
+from ruattn_fdw.declaration import Table
+from ruattn_fdw.functions import FUNCTIONS, PGVECTOR_TYPES, VECTOR_TYPES, Function
+from ruattn_fdw.parameters import OPERATION
+from ruattn_fdw.tables import TABLES
+
+LIBRARY = "$libdir/ruattn_fdw"
+HAND_WRITTEN = ("wrapper.sql", "type.sql", "operators.sql")
+
+CONTROL = """\
+comment = '{comment}'
+default_version = '{version}'
+module_pathname = '{library}'
+relocatable = false
+"""
+
+GUARD = """\
+-- complain if the script is sourced in psql rather than run by CREATE EXTENSION
+\\echo Use "CREATE EXTENSION {name}" to load this file. \\quit
+"""
+
+
+def write_extension(directory: Path) -> None:
+    """Write control files and scripts of ruattn_fdw and ruattn_fdw_pgvector into `directory`."""
+    version = ruattn_fdw.__version__
+    for name, comment, requires, script in (
+        ("ruattn_fdw", "attention as virtual tables", "", main_script()),
+        (
+            "ruattn_fdw_pgvector",
+            "pgvector columns as parameters of attention tables",
+            "ruattn_fdw, vector",
+            pgvector_script(),
+        ),
+    ):
+        control = CONTROL.format(comment=comment, version=version, library=LIBRARY)
+        control += f"requires = '{requires}'\n" if requires else ""
+        (directory / f"{name}.control").write_text(control, encoding="utf-8")
+        (directory / f"{name}--{version}.sql").write_text(
+            GUARD.format(name=name) + "\n" + script, encoding="utf-8"
+        )
+
+
+def main_script() -> str:
+    """The script of ruattn_fdw: wrapper and type, then tables and functions from their declarations."""
+    parts = [_sql_file(name) for name in HAND_WRITTEN]
+    parts += [create_table(handler.declaration) for handler in TABLES.values()]
+    parts += [create_function(function, VECTOR_TYPES) for function in FUNCTIONS.values()]
+    return "\n".join(parts)
+
+
+def pgvector_script() -> str:
+    """The script of ruattn_fdw_pgvector."""
+    overloads = [create_function(f, PGVECTOR_TYPES) for f in FUNCTIONS.values() if f.takes_vectors]
+    return "\n".join([_sql_file("pgvector.sql"), *overloads])
+
+
+def create_table(table: Table) -> str:
+    """CREATE FOREIGN TABLE with its comments; everybody may read it, since it reads as whoever asks."""
+    columns = ",\n".join(f"    {column.name} {column.type}" for column in table.columns())
+    lines = [
+        f"CREATE FOREIGN TABLE {table.name} (\n{columns}\n)",
+        f"SERVER ruattn OPTIONS ({OPERATION} '{table.name}');",
+        f"COMMENT ON FOREIGN TABLE {table.name} IS {literal(table.help)};",
+    ]
+    lines += [
+        f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.comment)};"
+        for column in table.columns()
+    ]
+    lines.append(f"GRANT SELECT ON {table.name} TO PUBLIC;")
+    return _paragraph(lines)
+
+
+def create_function(function: Function, vector_types: tuple[str, ...]) -> str:
+    """CREATE FUNCTION, one overload for each vector type where it takes vectors."""
+    overloads = vector_types if function.takes_vectors else ("",)
+    return _paragraph(
+        line for vector in overloads for line in _overload(function, function.signature(vector))
+    )
+
+
+def _overload(function: Function, types: tuple[str, ...]) -> list[str]:
+    """One overload and its comment. The host finds what to run by the function's name."""
+    arguments = ", ".join(
+        f"{argument.name} {type_name}" + (f" DEFAULT {argument.default}" if argument.default else "")
+        for argument, type_name in zip(function.arguments, types, strict=True)
+    )
+    labels = f"LANGUAGE C {function.volatility} STRICT PARALLEL SAFE COST {function.cost}"
+    rows = f" ROWS {function.rows}" if function.rows else ""
+    return [
+        f"CREATE FUNCTION {function.name}({arguments}) RETURNS {function.returns}",
+        f"    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' {labels}{rows};",
+        f"COMMENT ON FUNCTION {function.name}({', '.join(types)}) IS {literal(function.help)};",
+    ]
+
+
+def literal(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _paragraph(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _sql_file(name: str) -> str:
+    return (resources.files("ruattn_fdw") / "sql" / name).read_text(encoding="utf-8")

@@ -1,0 +1,123 @@
+"""What a virtual table is: its result columns, its parameters, their types, defaults, ranges and help.
+
+Each table is declared once with these classes. Roles for the host, DDL, comments, validation, hints and the
+documentation's tables are all derived from that declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+INTEGER_RANGES = {
+    "integer": (-(2**31), 2**31 - 1),
+    "bigint": (-(2**63), 2**63 - 1),
+}
+
+ROLE_EXTRA, ROLE_RESULT, ROLE_PARAMETER = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """A column that the table computes; `type` is an SQL type as `format_type` prints it."""
+
+    name: str
+    type: str
+    help: str
+
+    @property
+    def comment(self) -> str:
+        """The column's COMMENT."""
+        return f"RESULT: {self.help}"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A column that takes a value by `WHERE name = value`.
+
+    `one_of` names a group of which one member must be given. `default_help` says in words what a default is
+    that depends on something else. `minimum` and `maximum` bound numbers; with `above` the minimum itself is
+    excluded.
+    """
+
+    name: str
+    type: str
+    help: str
+    required: bool = False
+    one_of: str | None = None
+    default: object = None
+    default_help: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    above: bool = False
+
+    @property
+    def status(self) -> str:
+        """`required`, `one of ...`, `default ...` or `optional`, as comments and documentation show it."""
+        if self.required:
+            return "required"
+        if self.one_of:
+            return f"one of {self.one_of}"
+        if self.default_help:
+            return f"default: {self.default_help}"
+        return "optional" if self.default is None else f"default {self.default}"
+
+    @property
+    def comment(self) -> str:
+        """The column's COMMENT."""
+        return f"PARAMETER ({self.status}): {self.help}"
+
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The smallest and largest value allowed, the range of the SQL type included."""
+        low, high = INTEGER_RANGES.get(self.type, (None, None))
+        return (
+            low if self.minimum is None else self.minimum,
+            high if self.maximum is None else self.maximum,
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """A virtual table. `order` lists the single-column orders of arriving rows, as (column, descending)."""
+
+    name: str
+    help: str
+    results: tuple[Result, ...]
+    parameters: tuple[Parameter, ...] = ()
+    order: tuple[tuple[str, bool], ...] = ()
+    example: str = ""
+
+    def columns(self) -> Iterator[Result | Parameter]:
+        """Every column in the order of the DDL: results, then parameters."""
+        yield from self.results
+        yield from self.parameters
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of this name, or None."""
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+    def role(self, name: str) -> int:
+        """The host's role number of a column of this name."""
+        if self.parameter(name):
+            return ROLE_PARAMETER
+        return ROLE_RESULT if any(result.name == name for result in self.results) else ROLE_EXTRA
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """Groups of parameters of which one each must be given; a required parameter is its own group."""
+        grouped: dict[str, list[str]] = {}
+        for parameter in self.parameters:
+            if parameter.required or parameter.one_of:
+                grouped.setdefault(parameter.one_of or parameter.name, []).append(parameter.name)
+        return [tuple(names) for names in grouped.values()]
+
+    def alternatives(self, name: str) -> tuple[str, ...]:
+        """The other members of the `one_of` group that `name` belongs to."""
+        parameter = self.parameter(name)
+        if parameter is None or parameter.one_of is None:
+            return ()
+        return tuple(p.name for p in self.parameters if p.one_of == parameter.one_of and p.name != name)
+
+    @property
+    def hint(self) -> str:
+        """A working query, as a HINT."""
+        return f"For example: {self.example};"

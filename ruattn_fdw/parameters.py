@@ -1,0 +1,112 @@
+"""The parameters in effect for one scan: the query's, over those fixed by OPTIONS, over the defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ruattn_fdw.declaration import Table
+from ruattn_fdw.errors import INVALID_OPTION, AttentionError, choices
+from ruattn_fdw.values import Unknown, read
+
+OPERATION = "operation"
+
+
+class Arguments(Mapping[str, Any]):
+    """Validated values by parameter name, None where there is none.
+
+    `shown` is what the parameter columns of the result show: each value as it was given, defaults included.
+    """
+
+    def __init__(self, table: Table, fixed: Mapping[str, Any], quals: Mapping[str, object]) -> None:
+        self.table = table
+        self._values: dict[str, Any] = {parameter.name: parameter.default for parameter in table.parameters}
+        self._values.update(_without_alternatives(table, fixed, quals))
+        self.shown: dict[str, object] = dict(self._values)
+        for name, value in quals.items():
+            parameter = table.parameter(name)
+            if parameter is not None:
+                self._values[name] = read(parameter, value)
+                self.shown[name] = value
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def known(self, name: str) -> Any:
+        """The value, or None while it is not known (planning)."""
+        value = self._values[name]
+        return None if isinstance(value, Unknown) else value
+
+    def settle(self, name: str, value: object) -> None:
+        """Give a parameter that has no value yet the default that depends on the others."""
+        if self._values[name] is None:
+            self._values[name] = self.shown[name] = value
+
+    def require_groups(self) -> None:
+        """Raise if of some group no member is given, or if alternatives are given together."""
+        for group in self.table.groups():
+            given = [name for name in group if self._values[name] is not None]
+            if not given:
+                raise missing(self.table, group)
+            if len(given) > 1:
+                raise AttentionError(
+                    f"{given[0]} and {given[1]} are both given, only one can be", hint=self.table.hint
+                )
+
+    def summary(self) -> str:
+        """All values in effect on one line, long ones by their size, as EXPLAIN shows them."""
+        given = ((name, value) for name, value in self._values.items() if value is not None)
+        return ", ".join(f"{name} = {_summarise(value)}" for name, value in given)
+
+
+def missing(table: Table, group: tuple[str, ...]) -> AttentionError:
+    """The error for a group of parameters of which none is given."""
+    names = " or ".join(f'"{name}"' for name in group)
+    return AttentionError(f"{table.name} needs the parameter {names}", sqlstate="0A000", hint=table.hint)
+
+
+def read_options(table: Table, options: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that a foreign table fixes by its OPTIONS."""
+    fixed = {}
+    for name, text in options.items():
+        parameter = table.parameter(name)
+        if parameter is not None:
+            fixed[name] = read(parameter, text)
+        elif name != OPERATION:
+            raise invalid_option(name, [OPERATION, *(p.name for p in table.parameters)])
+    return fixed
+
+
+def invalid_option(name: str, valid: list[str]) -> AttentionError:
+    """The error for an option that does not exist, with those that do."""
+    return AttentionError(
+        f'invalid option "{name}"', sqlstate=INVALID_OPTION, hint=choices(name, valid, "options")
+    )
+
+
+def _without_alternatives(
+    table: Table, fixed: Mapping[str, Any], quals: Mapping[str, object]
+) -> dict[str, Any]:
+    """The fixed values, less those that a qual on another member of the same group replaces."""
+    replaced = {other for name in quals for other in table.alternatives(name)}
+    return {name: value for name, value in fixed.items() if name not in replaced}
+
+
+def _summarise(value: object) -> str:
+    if isinstance(value, Unknown):
+        return value.text
+    if isinstance(value, np.ndarray):
+        noun = "integers" if value.dtype.kind == "i" else "floats"
+        return f"{' x '.join(map(str, value.shape))} {noun}"
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,33 @@
+"""What a scan did, for EXPLAIN (ANALYZE)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Report:
+    """Counts and times of a table's scans, added up over the rescans of one executor node."""
+
+    def __init__(self) -> None:
+        self.rows_read = 0
+        self.nulls_skipped = 0
+        self.milliseconds = {"check": 0.0, "read": 0.0, "kernel": 0.0, "emit": 0.0}
+
+    @contextmanager
+    def timing(self, phase: str) -> Iterator[None]:
+        """Add the time spent inside to one of the phases."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.milliseconds[phase] += (time.perf_counter() - start) * 1000
+
+    def lines(self) -> list[tuple[str, object, str | None]]:
+        """(label, value, unit) of each figure."""
+        counts: list[tuple[str, object, str | None]] = [
+            ("Rows Read", self.rows_read, None),
+            ("NULL Vectors Skipped", self.nulls_skipped, None),
+        ]
+        return counts + [(f"{phase.title()} Time", ms, "ms") for phase, ms in self.milliseconds.items()]

@@ -1,0 +1,1 @@
+"""Build the host, install the extension, run PostgreSQL servers."""

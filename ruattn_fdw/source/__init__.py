@@ -1,0 +1,1 @@
+"""Where the keys come from: relations of the database, and their rows as arrays."""

@@ -1,0 +1,61 @@
+"""The table `attention_score`: the logit of one query and one key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ruattn_fdw.declaration import Parameter, Result, Table
+from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.handler import AttentionTable, Batch
+from ruattn_fdw.kernels.attend import pair_logit
+from ruattn_fdw.parameters import Arguments
+from ruattn_fdw.report import Report
+from ruattn_fdw.tables import shared
+
+SCORE = Table(
+    name="attention_score",
+    help="The attention logit of one query and one key.",
+    results=(
+        Result("score", "real", "logit of the pair, since a softmax over one key would always be 1"),
+        Result("logit", "real", "the same value"),
+    ),
+    parameters=(
+        Parameter("query", "attention_vector", "vector that asks", required=True),
+        Parameter("key", "attention_vector", "vector that answers, as long as the query", required=True),
+        shared.attention_type("scaled_dot"),
+        shared.num_heads(default=1),
+        shared.TEMPERATURE,
+        shared.OPTIONS,
+    ),
+    example="SELECT score FROM attention_score WHERE query = '{1, 0}' AND key = '{0.6, 0.8}'",
+)
+
+
+def score_pair(arguments: Arguments) -> float:
+    """The logit under these arguments."""
+    query, key = arguments["query"], arguments["key"]
+    mechanism = shared.settle_mechanism(arguments, SCORE.name)
+    if query.shape != key.shape:
+        raise AttentionError(f"query has {query.shape[0]} dimensions, key has {key.shape[0]}")
+    settings = shared.kernel_settings(mechanism, arguments)
+    with shared.kernel_errors():
+        return pair_logit(mechanism, query, key, **settings)
+
+
+class AttentionScore(AttentionTable):
+    """One row: the logit."""
+
+    declaration = SCORE
+
+    def scan(
+        self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
+    ) -> Iterator[Batch]:
+        """Score the pair."""
+        with report.timing("kernel"):
+            logit = score_pair(arguments)
+        return iter([Batch(1, {"score": (logit,), "logit": (logit,)})])
+
+    def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
+        """Mechanism and parameters in effect."""
+        return [shared.explain_mechanism(arguments, SCORE.name), ("Parameters", arguments.summary())]

@@ -1,0 +1,177 @@
+"""The table `mha_search`: the rows of a relation by their attention weight for one query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ruattn_fdw import host_api
+from ruattn_fdw.declaration import Parameter, Result, Table
+from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
+from ruattn_fdw.kernels import attend, ranking
+from ruattn_fdw.parameters import Arguments
+from ruattn_fdw.report import Report
+from ruattn_fdw.source.relation import Source, estimated_rows, resolve
+from ruattn_fdw.source.rows import Rows, check_dimensions, read_rows, read_vector
+from ruattn_fdw.tables import shared
+from ruattn_fdw.values import Unknown
+
+STARTUP_COST = 10.0
+COST_OF_READING_A_ROW = 0.05
+COST_OF_A_RESULT_ROW = 0.01
+
+SEARCH = Table(
+    name="mha_search",
+    help="The rows of a relation by their attention weight for one query, over several heads.",
+    results=(
+        Result("id", "bigint", "id of the row"),
+        Result("score", "real", "attention weight, normalised over all keys; the mean over the heads"),
+        Result("logit", "real", "value before normalisation, the mean over the heads"),
+        Result("rank", "bigint", "place in the answer, from 1"),
+        Result("head_scores", "real[]", "attention weight in each head"),
+        Result(
+            "lse", "double precision[]", "log-sum-exp of the logits over all keys, one value for each head"
+        ),
+    ),
+    parameters=(
+        shared.TABLE_NAME,
+        Parameter("query", "attention_vector", "vector to search for", one_of="query, query_id"),
+        Parameter("query_id", "bigint", "id of the row whose vector is the query", one_of="query, query_id"),
+        shared.ID_COLUMN,
+        shared.VECTOR_COLUMN,
+        Parameter("queries", "real[]", "several query vectors, for max_sim"),
+        Parameter("order_column", "text", "column that orders the keys, for mechanisms with positions"),
+        Parameter("position", "double precision", "position of the query in that order"),
+        shared.num_heads(default_help="8 for the multi-head family, else 1"),
+        shared.k_nearest("number of rows wanted"),
+        shared.TEMPERATURE,
+        shared.attention_type("multi_head"),
+        shared.CANDIDATES,
+        shared.NORMALISER,
+        shared.MODEL,
+        shared.OPTIONS,
+    ),
+    order=(("score", True), ("rank", False)),
+    example="SELECT id, score FROM mha_search WHERE table_name = 'documents' AND "
+    "query = (SELECT embedding FROM documents WHERE id = 1) AND k = 10",
+)
+
+UNUSED = {
+    "queries": "mechanisms that compare several query vectors",
+    "order_column": "mechanisms that know the order of the keys",
+    "position": "mechanisms that know the order of the keys",
+    "model": "mechanisms with a named weight set",
+}
+
+
+class MhaSearch(AttentionTable):
+    """Reads the source rows, scores them all, and yields them best first, as far as they are asked for."""
+
+    declaration = SEARCH
+
+    def scan(
+        self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
+    ) -> Iterator[Batch]:
+        """Read, score, and rank as far as rows are asked for."""
+        shared.refuse_unused(arguments, UNUSED)
+        mechanism = shared.settle_mechanism(arguments, SEARCH.name)
+        settings = shared.kernel_settings(mechanism, arguments)
+        with report.timing("check"):
+            source = settle_source(arguments)
+        rows = read_rows(source, arguments["candidates"], memo, report)
+        query = find_query(arguments, source, rows, report)
+        check_dimensions(query, rows, source)
+        with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
+            weights = attend.attend(
+                mechanism,
+                query,
+                rows.keys,
+                **settings,
+                normaliser=arguments["normaliser"],
+                checkpoint=host_api.check_interrupts,
+            )
+        chunks = ranking.ranked(weights, rows.ids, arguments["k"], host_api.check_interrupts)
+        return emit(chunks, weights, rows.ids, wanted)
+
+    def cost(self, arguments: Arguments) -> Cost:
+        """Reading and scoring come before the first row, ranking is cheap."""
+        considered = considered_rows(arguments)
+        rows = max(1, min(arguments.known("k") or considered, considered))
+        startup = STARTUP_COST + COST_OF_READING_A_ROW * considered
+        return Cost(rows, startup, startup + COST_OF_A_RESULT_ROW * rows)
+
+    def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
+        """Mechanism, source and parameters in effect."""
+        shared.refuse_unused(arguments, UNUSED)
+        mechanism = shared.explain_mechanism(arguments, SEARCH.name)
+        return [mechanism, *explain_source(arguments), ("Parameters", arguments.summary())]
+
+
+def settle_source(arguments: Arguments) -> Source:
+    """The source relation, with the columns that were chosen put in effect."""
+    source = resolve(arguments["table_name"], arguments["id_column"], arguments["vector_column"])
+    arguments.settle("id_column", source.id_column)
+    arguments.settle("vector_column", source.vector_column)
+    return source
+
+
+def find_query(arguments: Arguments, source: Source, rows: Rows, report: Report) -> np.ndarray:
+    """The query vector: given, or that of the row `query_id`."""
+    if arguments["query"] is not None:
+        query: np.ndarray = arguments["query"]
+        return query
+    row_id: int = arguments["query_id"]
+    places = np.flatnonzero(rows.ids == row_id)
+    return rows.keys[places[0]] if len(places) == 1 else read_vector(source, row_id, report)
+
+
+def name_row(source: Source, rows: Rows, row: int) -> str:
+    """What the user calls the vector of the row at an index."""
+    return f"{source.label} of {source.id_column} {rows.ids[row]}"
+
+
+def emit(
+    chunks: Iterator[np.ndarray], weights: attend.Weights, ids: np.ndarray, wanted: Sequence[str]
+) -> Iterator[Batch]:
+    """Batches of the result columns for chunks of row numbers, best first."""
+    start = 1
+    for chunk in chunks:
+        columns = {
+            "id": ids[chunk],
+            "score": weights.score[chunk],
+            "logit": weights.logit[chunk],
+            "rank": np.arange(start, start + len(chunk)),
+            "lse": (weights.lse,),
+        }
+        if "head_scores" in wanted:
+            columns["head_scores"] = np.ascontiguousarray(weights.head_scores[:, chunk].T)
+        yield Batch(len(chunk), columns)
+        start += len(chunk)
+
+
+def considered_rows(arguments: Arguments) -> float:
+    """How many keys a search has, as far as the planner can know."""
+    candidates = arguments.known("candidates")
+    table_name = arguments.known("table_name")
+    relation = host_api.relation(table_name) if table_name else None
+    rows = estimated_rows(relation) if relation else None
+    rows = DEFAULT_ROWS if rows is None else rows
+    return rows if candidates is None else min(rows, len(candidates))
+
+
+def explain_source(arguments: Arguments) -> list[tuple[str, object]]:
+    """The lines about the source, as far as the parameters that name it are known."""
+    for name in ("table_name", "id_column", "vector_column"):
+        if isinstance(arguments[name], Unknown):
+            return [("Source", arguments[name].text)]
+    source = settle_source(arguments)
+    return [
+        ("Source", source.description),
+        ("Source Rows", round(considered_rows(arguments))),
+        ("Dtype", "float32"),
+        ("Cache", "none"),
+        ("Projections", "identity"),
+    ]

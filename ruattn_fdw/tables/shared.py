@@ -1,0 +1,140 @@
+"""What tables with a mechanism share: parameters, their checks, and the kernels' errors in SQL's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ruattn_fdw.declaration import Parameter
+from ruattn_fdw.errors import NOT_SUPPORTED, OUT_OF_RANGE, AttentionError
+from ruattn_fdw.kernels import registry
+from ruattn_fdw.kernels.errors import KernelError, NumericOverflow
+from ruattn_fdw.kernels.mechanism import Mechanism, parse_options, parse_temperature
+from ruattn_fdw.parameters import Arguments
+from ruattn_fdw.values import Unknown
+
+TABLE_NAME = Parameter(
+    "table_name",
+    "text",
+    "relation that holds the keys; its name resolves as in SQL",
+    required=True,
+)
+ID_COLUMN = Parameter(
+    "id_column", "text", "integer column of the ids", default_help="the single-column primary key, else id"
+)
+VECTOR_COLUMN = Parameter(
+    "vector_column",
+    "text",
+    "column of the vectors: real[], double precision[], vector or halfvec",
+    default_help="the only one of a vector type",
+)
+TEMPERATURE = Parameter(
+    "temperature",
+    "double precision",
+    "divides the logits: below 1 sharpens the scores, above 1 flattens them",
+    default_help="the mechanism's own, mostly 1",
+    minimum=0.0,
+    above=True,
+)
+CANDIDATES = Parameter(
+    "candidates", "bigint[]", "ids that may be keys; all others are left out before normalisation"
+)
+NORMALISER = Parameter(
+    "normaliser",
+    "double precision[]",
+    "replaces lse, one value for each head: scores are then those of a larger whole",
+)
+MODEL = Parameter("model", "text", "name of a weight set; without it projections are the identity")
+OPTIONS = Parameter("options", "jsonb", "the mechanism's own parameters, as attention_types lists them")
+
+
+def attention_type(default: str) -> Parameter:
+    """The parameter that names the mechanism."""
+    return Parameter(
+        "attention_type", "text", "mechanism: a name or alias out of attention_types", default=default
+    )
+
+
+def num_heads(**default: Any) -> Parameter:
+    """The parameter that says into how many slices vectors are cut."""
+    return Parameter(
+        "num_heads",
+        "integer",
+        "number of slices of the vectors, a divisor of their dimensions",
+        minimum=1,
+        **default,
+    )
+
+
+def k_nearest(help: str) -> Parameter:
+    """The parameter that limits the rows of the answer."""
+    return Parameter("k", "integer", help, default_help="every row", minimum=1)
+
+
+@contextmanager
+def kernel_errors(row_names: Callable[[int], str] | None = None) -> Iterator[None]:
+    """Give the kernels' errors their SQLSTATE; `row_names` says what the user calls the key at an index."""
+    try:
+        yield
+    except NumericOverflow as error:
+        message = error.message
+        if error.row is not None and row_names is not None:
+            message = f"the logit of query and {row_names(error.row)} overflows single precision"
+        raise AttentionError(message, sqlstate=OUT_OF_RANGE, hint=error.hint) from error
+    except KernelError as error:
+        raise AttentionError(error.message, hint=error.hint) from error
+
+
+def find_mechanism(name: str, operation: str) -> Mechanism:
+    """The mechanism of this name, if it takes part in the operation."""
+    with kernel_errors():
+        mechanism = registry.find(name)
+    if operation not in mechanism.operations:
+        raise AttentionError(
+            f'attention_type "{mechanism.name}" does not work in {operation}',
+            sqlstate=NOT_SUPPORTED,
+            hint=f"It works in {', '.join(mechanism.operations)}.",
+        )
+    return mechanism
+
+
+def settle_mechanism(arguments: Arguments, operation: str) -> Mechanism:
+    """The mechanism, with the defaults that depend on it put in effect."""
+    mechanism = find_mechanism(arguments["attention_type"], operation)
+    arguments.settle("num_heads", mechanism.default_num_heads)
+    arguments.settle("temperature", mechanism.default_temperature)
+    return mechanism
+
+
+def kernel_settings(mechanism: Mechanism, arguments: Arguments) -> dict[str, Any]:
+    """What every kernel takes besides its arrays, checked before any row is read."""
+    with kernel_errors():
+        return {
+            "num_heads": arguments["num_heads"],
+            "temperature": parse_temperature(mechanism, arguments["temperature"]),
+            "options": parse_options(mechanism, arguments["options"] or {}),
+        }
+
+
+def explain_mechanism(arguments: Arguments, operation: str) -> tuple[str, object]:
+    """The line of EXPLAIN about the mechanism; what is known of its settings is checked as in a scan."""
+    name = arguments["attention_type"]
+    if isinstance(name, Unknown):
+        return "Mechanism", name.text
+    mechanism = settle_mechanism(arguments, operation)
+    if not any(isinstance(arguments[setting], Unknown) for setting in ("temperature", "options")):
+        kernel_settings(mechanism, arguments)
+    return "Mechanism", mechanism.name
+
+
+def refuse_unused(arguments: Arguments, unused: dict[str, str]) -> None:
+    """Raise if a parameter is given that no available mechanism uses; `unused` says for which it is meant."""
+    for name, purpose in unused.items():
+        if arguments[name] is not None:
+            raise AttentionError(
+                f'parameter "{name}" is used by no available mechanism',
+                sqlstate=NOT_SUPPORTED,
+                detail=f"It is meant for {purpose}.",
+                hint="The table attention_types lists the mechanisms that are available.",
+            )

@@ -1,0 +1,25 @@
+"""Map the repository's folders into one package: a top-level "kernels" would collide with another's."""
+
+from setuptools import find_packages, setup
+
+FOLDERS = ("kernels", "host", "sql", "examples")
+
+
+def mapped_packages() -> list[str]:
+    """Every package, named as it is installed."""
+    names = find_packages(include=["ruattn_fdw", "ruattn_fdw.*"])
+    for folder in FOLDERS:
+        names += [f"ruattn_fdw.{folder}", *(f"ruattn_fdw.{folder}.{name}" for name in find_packages(folder))]
+    return names
+
+
+setup(
+    packages=mapped_packages(),
+    package_dir={f"ruattn_fdw.{folder}": folder for folder in FOLDERS},
+    package_data={
+        "ruattn_fdw": ["py.typed"],
+        "ruattn_fdw.host": ["*.c", "*.h"],
+        "ruattn_fdw.sql": ["*.sql", "*.control"],
+        "ruattn_fdw.examples": ["*.sql", "*.md", "data/*"],
+    },
+)

@@ -1,0 +1,82 @@
+"""Reading source rows: the SELECT, candidates, and what rescans use again."""
+
+import numpy as np
+import pytest
+
+from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.report import Report
+from ruattn_fdw.source.relation import Source
+from ruattn_fdw.source.rows import read_rows, read_vector, select_statement
+
+SOURCE = Source(100, "public", "documents", "id", "embedding", 300.0)
+
+
+def test_identifiers_are_quoted():
+    source = Source(1, 'sch"ema', "ta.ble; drop", "select", 'e"m', None)
+    assert select_statement(source, restricted=False) == (
+        'SELECT t."select", t."e""m" FROM "sch""ema"."ta.ble; drop" AS t'
+    )
+
+
+def test_candidates_become_a_parameter_without_repeats(host):
+    rows = read_rows(SOURCE, np.array([7, 3, 7, 10**15]), {}, Report())
+    ((sql, label, args),) = host.selected
+    assert sql.endswith('WHERE t."id" OPERATOR(pg_catalog.=) ANY ($1)')
+    assert label == "documents.embedding"
+    assert args[0].tolist() == [3, 7, 10**15]
+    assert rows.ids.tolist() == [3, 7]
+
+
+def test_no_candidates_read_nothing(host):
+    assert len(read_rows(SOURCE, np.empty(0, np.int64), {}, Report())) == 0
+    assert host.selected == []
+
+
+def test_a_rescan_uses_the_rows_again(host):
+    memo, report = {}, Report()
+    first = read_rows(SOURCE, None, memo, report)
+    assert read_rows(SOURCE, None, memo, report) is first
+    assert (len(host.selected), report.rows_read) == (1, 300)
+
+
+def test_other_candidates_are_read_anew(host):
+    memo, report = {}, Report()
+    read_rows(SOURCE, np.array([1]), memo, report)
+    assert read_rows(SOURCE, np.array([2]), memo, report).ids.tolist() == [2]
+    assert read_rows(SOURCE, None, memo, report).ids.shape == (300,)
+    assert len(host.selected) == 3
+
+
+def test_null_vectors_are_counted(host):
+    host.null_ids = (1, 2)
+    report = Report()
+    assert len(read_rows(SOURCE, None, {}, report)) == 298
+    assert report.nulls_skipped == 2
+
+
+def test_one_vector_is_read_by_its_id(host):
+    assert read_vector(SOURCE, 5, Report()).tolist() == host.keys[4].tolist()
+
+
+def test_a_source_that_reads_itself_is_an_error(host):
+    select = host.select
+    host.select = lambda *arguments: read_rows(SOURCE, None, {}, Report()) and select(*arguments)
+    with pytest.raises(AttentionError, match=r"public\.documents is read 8 searches deep") as caught:
+        read_rows(SOURCE, None, {}, Report())
+    assert caught.value.sqlstate == "54001"
+    host.select = select
+    assert len(read_rows(SOURCE, None, {}, Report())) == 300
+
+
+def test_an_id_that_is_absent_null_or_ambiguous_is_named(host):
+    host.null_ids = (9,)
+    host.ids = host.ids.copy()
+    host.ids[20] = 20
+    for row_id, message in (
+        (999, r"query_id 999 is not in documents\.id"),
+        (9, r"query_id 9 has no vector, documents\.embedding is NULL there"),
+        (20, r"query_id 20 means 2 rows, documents\.id is not unique"),
+    ):
+        with pytest.raises(AttentionError, match=message) as caught:
+            read_vector(SOURCE, row_id, Report())
+        assert caught.value.sqlstate == "22023"
