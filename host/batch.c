@@ -56,12 +56,27 @@ open_pair(HostColumn *column, PyObject *pair, Py_ssize_t rows)
 		elog(ERROR, "a handler gave a validity mask of format '%s'", column->valid.format);
 }
 
-/* palloc'd; `source` must outlive it. The caller closes it, also after an error. */
+static void
+release_views(void *arg)
+{
+	HostColumn *column = arg;
+
+	if (column->has_view)
+		PyBuffer_Release(&column->view);
+	if (column->has_valid)
+		PyBuffer_Release(&column->valid);
+}
+
+/* Lives, and holds its arrays, as long as the current memory context; `source` must outlive it. */
 HostColumn *
 host_column_open(PyObject *source, Oid type, int32 typmod, Py_ssize_t rows)
 {
 	HostColumn *column = palloc0(sizeof(HostColumn));
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
 
+	callback->func = release_views;
+	callback->arg = column;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	column->type = type;
 	column->typmod = typmod;
 	if (PyTuple_Check(source) && PyTuple_GET_SIZE(source) == 1)
@@ -84,16 +99,6 @@ host_column_open(PyObject *source, Oid type, int32 typmod, Py_ssize_t rows)
 		open_view(source, &column->view, &column->has_view, rows);
 	column->format = column->view.format[0];
 	return column;
-}
-
-void
-host_column_close(HostColumn *column)
-{
-	if (column->has_view)
-		PyBuffer_Release(&column->view);
-	if (column->has_valid)
-		PyBuffer_Release(&column->valid);
-	column->has_view = column->has_valid = false;
 }
 
 /* The number at `item`, by way of Python: for rare pairs of format and type. */

@@ -33,14 +33,18 @@ host_text_from_python(PyObject *text)
 
 /* ---- Datum to Python ---- */
 
-/* Array of 'f', 'd' or 'q' items as a buffer; an array of two dimensions keeps its shape. */
-static PyObject *
-array_to_python(ArrayType *array, char format)
+static void
+reserve(HostBuffer *buffer, int count)
 {
-	HostBuffer *buffer;
-	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	size_t		bytes;
+	if (host_buffer_reserve(buffer, (size_t) count * buffer->itemsize))
+		return;
+	Py_DECREF(buffer);
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for an array of %d elements", count)));
+}
 
+static void
+check_array(ArrayType *array)
+{
 	if (ARR_NDIM(array) > 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
@@ -48,39 +52,44 @@ array_to_python(ArrayType *array, char format)
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("array parameter of %d elements has a NULL element", count),
+				 errmsg("array of %d elements has a NULL element", ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))),
 				 errhint("Give an array without NULL elements.")));
+}
+
+/* 'f' items from real, 'd' from double precision, 'q' from an integer of any width. */
+static void
+fill_buffer(HostBuffer *buffer, ArrayType *array, int count)
+{
+	const char *items = ARR_DATA_PTR(array);
+	int64	   *wide = (int64 *) buffer->data;
+
+	if (ARR_ELEMTYPE(array) == INT2OID)
+		for (int i = 0; i < count; i++)
+			wide[i] = ((const int16 *) items)[i];
+	else if (ARR_ELEMTYPE(array) == INT4OID)
+		for (int i = 0; i < count; i++)
+			wide[i] = ((const int32 *) items)[i];
+	else
+		memcpy(buffer->data, items, (size_t) count * buffer->itemsize);
+}
+
+/* An array of numbers as a buffer; one of two dimensions keeps its shape. */
+static PyObject *
+array_to_python(ArrayType *array, char format)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	HostBuffer *buffer;
+
+	check_array(array);
 	buffer = (HostBuffer *) host_checked((PyObject *) host_buffer_new(format));
-	bytes = (size_t) count * buffer->itemsize;
-	if (!host_buffer_reserve(buffer, bytes))
-	{
-		Py_DECREF(buffer);
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for an array of %d elements", count)));
-	}
-	memcpy(buffer->data, ARR_DATA_PTR(array), bytes);
-	buffer->used = bytes;
+	reserve(buffer, count);
+	fill_buffer(buffer, array, count);
+	buffer->used = (size_t) count * buffer->itemsize;
 	if (ARR_NDIM(array) == 2)
 		host_buffer_shape(buffer, ARR_DIMS(array)[0], ARR_DIMS(array)[1]);
 	else
 		host_buffer_shape(buffer, count, 0);
 	return (PyObject *) buffer;
-}
-
-/* smallint[] and int[] widen to bigint[]. */
-static ArrayType *
-integers_to_bigint(ArrayType *array)
-{
-	Datum	   *items;
-	bool	   *nulls;
-	int			count;
-	bool		small = ARR_ELEMTYPE(array) == INT2OID;
-	int			lower = 1;
-
-	deconstruct_array(array, ARR_ELEMTYPE(array), small ? 2 : 4, true, small ? TYPALIGN_SHORT : TYPALIGN_INT,
-					  &items, &nulls, &count);
-	for (int i = 0; i < count; i++)
-		items[i] = Int64GetDatum(small ? (int64) DatumGetInt16(items[i]) : (int64) DatumGetInt32(items[i]));
-	return construct_md_array(items, nulls, 1, &count, &lower, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 }
 
 static PyObject *
@@ -118,11 +127,10 @@ host_to_python(Datum value, Oid type)
 			return array_to_python(DatumGetArrayTypeP(value), 'f');
 		case FLOAT8ARRAYOID:
 			return array_to_python(DatumGetArrayTypeP(value), 'd');
-		case INT8ARRAYOID:
-			return array_to_python(DatumGetArrayTypeP(value), 'q');
 		case INT2ARRAYOID:
 		case INT4ARRAYOID:
-			return array_to_python(integers_to_bigint(DatumGetArrayTypeP(value)), 'q');
+		case INT8ARRAYOID:
+			return array_to_python(DatumGetArrayTypeP(value), 'q');
 		default:
 			if (host_is_attention_vector(type))
 				return array_to_python(DatumGetArrayTypeP(value), 'f');

@@ -42,50 +42,66 @@ call_python(FunctionCallInfo fcinfo)
 	return host_checked(result);
 }
 
+/* One batch, (rows, [column, ...]) as a table's scan gives them. */
 static void
-put_row(Tuplestorestate *store, TupleDesc desc, PyObject *row)
+put_batch(Tuplestorestate *store, TupleDesc desc, PyObject *batch)
 {
+	Py_ssize_t	rows;
+	PyObject   *list;
+	HostColumn **columns = palloc0(Max(desc->natts, 1) * sizeof(HostColumn *));
 	Datum	   *values = palloc0(Max(desc->natts, 1) * sizeof(Datum));
 	bool	   *nulls = palloc0(Max(desc->natts, 1) * sizeof(bool));
+	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "ruattn function row", ALLOCSET_SMALL_SIZES);
 
-	if (!PyTuple_Check(row) || PyTuple_GET_SIZE(row) != desc->natts)
-		elog(ERROR, "a function gave a row that is no tuple of %d values", desc->natts);
+	if (!PyArg_ParseTuple(batch, "nO!", &rows, &PyList_Type, &list))
+		host_raise();
+	if (PyList_GET_SIZE(list) != desc->natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the function returns %zd columns, the call names %d", PyList_GET_SIZE(list), desc->natts)));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 
-		values[i] = host_from_python(PyTuple_GET_ITEM(row, i), attribute->atttypid, attribute->atttypmod, &nulls[i]);
+		columns[i] = host_column_open(PyList_GET_ITEM(list, i), attribute->atttypid, attribute->atttypmod, rows);
 	}
-	tuplestore_putvalues(store, desc, values, nulls);
+	for (Py_ssize_t row = 0; row < rows; row++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(row_context);
+
+		for (int i = 0; i < desc->natts; i++)
+			values[i] = host_column_cell(columns[i], row, &nulls[i]);
+		MemoryContextSwitchTo(old);
+		tuplestore_putvalues(store, desc, values, nulls);
+		MemoryContextReset(row_context);
+	}
 }
 
 static void
-put_rows(Tuplestorestate *store, TupleDesc desc, PyObject *rows)
+put_batches(Tuplestorestate *store, TupleDesc desc, PyObject *batches)
 {
-	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "ruattn function row", ALLOCSET_SMALL_SIZES);
-	PyObject   *iterator = host_checked(PyObject_GetIter(rows));
-	PyObject   *row;
+	PyObject   *iterator = host_checked(PyObject_GetIter(batches));
+	PyObject   *batch;
 
-	host_hold(row_context, iterator);
+	host_hold(CurrentMemoryContext, iterator);
 	Py_DECREF(iterator);
-	while ((row = PyIter_Next(iterator)) != NULL)
+	while ((batch = PyIter_Next(iterator)) != NULL)
 	{
-		MemoryContext one_row = AllocSetContextCreate(row_context, "ruattn one row", ALLOCSET_SMALL_SIZES);
-		MemoryContext old = MemoryContextSwitchTo(one_row);
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ruattn function batch", ALLOCSET_SMALL_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(context);
 
-		host_hold(one_row, row);
-		Py_DECREF(row);
+		host_hold(context, batch);
+		Py_DECREF(batch);
 		CHECK_FOR_INTERRUPTS();
-		put_row(store, desc, row);
+		put_batch(store, desc, batch);
 		MemoryContextSwitchTo(old);
-		MemoryContextDelete(one_row);
+		MemoryContextDelete(context);
 	}
 	host_checked_status(PyErr_Occurred() ? -1 : 0);
-	MemoryContextDelete(row_context);
 }
 
 static void
-return_set(FunctionCallInfo fcinfo, PyObject *rows)
+return_set(FunctionCallInfo fcinfo, PyObject *batches)
 {
 	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old;
@@ -102,7 +118,7 @@ return_set(FunctionCallInfo fcinfo, PyObject *rows)
 	info->setDesc = CreateTupleDescCopy(desc);
 	info->setResult = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	MemoryContextSwitchTo(old);
-	put_rows(info->setResult, info->setDesc, rows);
+	put_batches(info->setResult, info->setDesc, batches);
 }
 
 Datum

@@ -34,6 +34,7 @@ typedef struct HostBridge
 	PyObject   *explain;
 	PyObject   *start;
 	PyObject   *validate;
+	PyObject   *import_schema;
 	PyObject   *call;
 	PyObject   *unknown;
 } HostBridge;
@@ -115,7 +116,6 @@ extern Datum host_floats_to_array(const char *items, char format, Py_ssize_t wid
 typedef struct HostColumn HostColumn;
 extern HostColumn *host_column_open(PyObject *source, Oid type, int32 typmod, Py_ssize_t rows);
 extern Datum host_column_cell(HostColumn *column, Py_ssize_t row, bool *isnull);
-extern void host_column_close(HostColumn *column);
 
 /* table.c: what the handler of a foreign table says about it */
 typedef enum ColumnRole
@@ -151,6 +151,9 @@ extern PyObject *host_hold(MemoryContext context, PyObject *object);
 
 /* options.c */
 extern PyObject *host_options(List *options);
+
+/* import.c */
+extern List *hostImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid);
 
 /* quals.c: clauses on parameters */
 typedef struct ParameterQual

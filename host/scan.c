@@ -60,9 +60,7 @@ host_scan_python(HostScan *scan)
 static void
 close_batch(HostScan *scan)
 {
-	for (int i = 0; scan->open != NULL && i < list_length(scan->columns); i++)
-		if (scan->open[i] != NULL)
-			host_column_close(scan->open[i]);
+	MemoryContextReset(scan->batch_context);
 	scan->open = NULL;
 	Py_CLEAR(scan->batch);
 	scan->rows = scan->row = 0;
@@ -74,7 +72,7 @@ release_scan(void *arg)
 {
 	HostScan   *scan = arg;
 
-	close_batch(scan);
+	Py_CLEAR(scan->batch);
 	for (int i = 0; i < scan->nparameters; i++)
 	{
 		Py_CLEAR(scan->parameters[i].name);
@@ -154,8 +152,13 @@ hostBeginForeignScan(ForeignScanState *node, int eflags)
 void
 hostEndForeignScan(ForeignScanState *node)
 {
-	if (node->fdw_state != NULL)
-		release_scan(node->fdw_state);
+	HostScan   *scan = node->fdw_state;
+
+	if (scan != NULL)
+	{
+		close_batch(scan);
+		release_scan(scan);
+	}
 }
 
 void
@@ -277,7 +280,6 @@ open_batch(HostScan *scan, PyObject *batch, TupleDesc desc)
 	int			count = list_length(scan->columns);
 	MemoryContext old;
 
-	MemoryContextReset(scan->batch_context);
 	scan->batch = batch;
 	if (!PyArg_ParseTuple(batch, "nO!", &scan->rows, &PyList_Type, &columns))
 		host_raise();

@@ -249,15 +249,7 @@ ignore_receiver(DestReceiver *self)
 
 /* ---- arguments ---- */
 
-static Datum
-argument_array(PyObject *value)
-{
-	bool		isnull;
-
-	return host_from_python(value, INT8ARRAYOID, -1, &isnull);
-}
-
-/* str -> text, int -> bigint, float -> double precision, None -> text NULL, else bigint[]. */
+/* str -> text, int -> bigint, float -> double precision, list -> text[], None -> text NULL, else bigint[]. */
 static Oid
 argument_type(PyObject *value)
 {
@@ -267,7 +259,7 @@ argument_type(PyObject *value)
 		return INT8OID;
 	if (PyFloat_Check(value))
 		return FLOAT8OID;
-	return INT8ARRAYOID;
+	return PyList_Check(value) ? TEXTARRAYOID : INT8ARRAYOID;
 }
 
 static ParamListInfo
@@ -278,15 +270,11 @@ bind_arguments(PyObject *args, Oid *types)
 
 	for (int i = 0; i < count; i++)
 	{
-		PyObject   *value = PyTuple_GET_ITEM(args, i);
 		ParamExternData *param = &params->params[i];
 
 		param->ptype = types[i];
 		param->pflags = PARAM_FLAG_CONST;
-		if (types[i] == INT8ARRAYOID)
-			param->value = argument_array(value), param->isnull = false;
-		else
-			param->value = host_from_python(value, types[i], -1, &param->isnull);
+		param->value = host_from_python(PyTuple_GET_ITEM(args, i), types[i], -1, &param->isnull);
 	}
 	return params;
 }

@@ -12,6 +12,8 @@ from .errors import InvalidOption, InvalidShape, shown
 from .options import Interval, Number, Option
 from .softmax import State, exponentials
 
+FEATURES = ("attention", "flash", "graph", "hyperbolic", "moe")
+
 Options = Mapping[str, Number | None]
 
 TEMPERATURE = Option("temperature", float, 1.0, Interval(0, low_open=True), "Logits are divided by it.")
@@ -38,8 +40,8 @@ Normalise = Callable[[Floats, Floats, Options, Checkpoint], State]
 class Mechanism:
     """One entry of the registry.
 
-    feature: what sets it apart, in a few words. weight_kind: D weights >= 0 that sum to 1, D0 the same with
-    exact zeros, S signed or unnormalised. scope: P where a logit needs one pair only. operations: the tables
+    feature: one of FEATURES, which an administrator may switch off. weight_kind: D weights >= 0 that sum to 1,
+    D0 the same with exact zeros, S signed or unnormalised. scope: P where a logit needs one pair only. operations: the tables
     that take it. multi_head_family: 8 heads unless told otherwise, not 1.
     """
 

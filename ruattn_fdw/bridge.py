@@ -102,7 +102,7 @@ def validate(kind: str, options: Mapping[str, str]) -> None:
 
 
 def call(name: str, args: tuple[Any, ...]) -> Any:
-    """Run an SQL function of this extension: its value, or its rows as a list of tuples."""
+    """Run an SQL function: its value, or for a set its batches, each (rows, [column, ...]) as `Scan.next` gives."""
     THREADS.use(host_api.integer_setting("threads"))
     return functions.FUNCTIONS[name].run(*args)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import ruattn_fdw
 from ruattn_fdw.declaration import Table
-from ruattn_fdw.functions import FUNCTIONS, PGVECTOR_TYPES, VECTOR_TYPES, Function
+from ruattn_fdw.functions import FUNCTIONS
+from ruattn_fdw.functions.declaration import PGVECTOR_TYPES, VECTOR_TYPES, Function
 from ruattn_fdw.parameters import OPERATION
 from ruattn_fdw.tables import TABLES
 

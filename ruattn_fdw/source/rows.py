@@ -30,7 +30,7 @@ class Rows:
 
 
 class Nesting:
-    """How many reads run inside each other, since a source may itself be an attention table or a view of one."""
+    """How many reads run inside each other: a source may itself be an attention table or a view of one."""
 
     def __init__(self) -> None:
         self._depth = 0

@@ -6,7 +6,8 @@ import pytest
 
 import ruattn_fdw
 from ruattn_fdw import ddl
-from ruattn_fdw.functions import FUNCTIONS, VECTOR_TYPES
+from ruattn_fdw.functions import FUNCTIONS
+from ruattn_fdw.functions.declaration import VECTOR_TYPES
 from ruattn_fdw.tables import TABLES
 
 

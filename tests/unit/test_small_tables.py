@@ -52,13 +52,14 @@ def test_the_scalar_function_agrees_with_the_table(host):
 
 
 def test_the_functions_rows_are_those_of_attention_types(host):
-    rows = bridge.call("ruvector_attention_types", ())
-    assert [row[0] for row in rows] == [mechanism.name for mechanism in registry.MECHANISMS]
-    assert {len(row) for row in rows} == {len(TYPES.results)}
+    [(rows, columns)] = bridge.call("ruvector_attention_types", ())
+    assert columns[0] == [mechanism.name for mechanism in registry.MECHANISMS]
+    assert (rows, len(columns)) == (len(registry.MECHANISMS), len(TYPES.results))
 
 
 def test_the_diagnosis_reports_a_version_that_does_not_match(host):
     host.names = ["0.0.9"]
-    items = {item: (value, ok, advice) for item, value, ok, advice in bridge.call("ruattn_diag", ())}
+    [(_, columns)] = bridge.call("ruattn_diag", ())
+    items = {item: (value, ok, advice) for item, value, ok, advice in zip(*columns, strict=True)}
     assert items["extension"] == ("0.0.9", False, "Run: ALTER EXTENSION ruattn_fdw UPDATE")
     assert items["max_memory"] == ("1024 MB", True, None)
