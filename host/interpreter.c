@@ -140,7 +140,6 @@ load_bridge(void)
 		{"open_table", &bridge.open_table}, {"describe", &bridge.describe},
 		{"estimate", &bridge.estimate}, {"explain", &bridge.explain},
 		{"start", &bridge.start}, {"validate", &bridge.validate},
-		{"import_schema", &bridge.import_schema},
 		{"call", &bridge.call}, {"Unknown", &bridge.unknown},
 	};
 
