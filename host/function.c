@@ -11,33 +11,49 @@
 
 PG_FUNCTION_INFO_V1(ruattn_fdw_call);
 
-static PyObject *
-call_arguments(FunctionCallInfo fcinfo)
+/* What a call site needs on every call, found once a query. */
+typedef struct CallSite
 {
-	PyObject   *args = host_checked(PyTuple_New(PG_NARGS()));
+	PyObject   *function;
+	Oid			result_type;
+	Oid			types[FUNC_MAX_ARGS];
+} CallSite;
 
+static CallSite *
+find_call_site(FunctionCallInfo fcinfo)
+{
+	FmgrInfo   *info = fcinfo->flinfo;
+	CallSite   *site;
+	PyObject   *name;
+
+	if (info->fn_extra != NULL)
+		return info->fn_extra;
+	name = host_text_to_python(get_func_name(info->fn_oid));
+	site = MemoryContextAllocZero(info->fn_mcxt, sizeof(CallSite));
+	site->function = PyObject_CallFunctionObjArgs(host_bridge()->function, name, NULL);
+	Py_DECREF(name);
+	host_hold(info->fn_mcxt, host_checked(site->function));
+	Py_DECREF(site->function);
 	for (int i = 0; i < PG_NARGS(); i++)
-	{
-		PyObject   *value;
-
-		if (PG_ARGISNULL(i))
-			value = Py_NewRef(Py_None);
-		else
-			value = host_to_python(PG_GETARG_DATUM(i), get_fn_expr_argtype(fcinfo->flinfo, i));
-		PyTuple_SET_ITEM(args, i, value);
-	}
-	return args;
+		site->types[i] = get_fn_expr_argtype(info, i);
+	site->result_type = get_func_rettype(info->fn_oid);
+	info->fn_extra = site;
+	return site;
 }
 
 static PyObject *
-call_python(FunctionCallInfo fcinfo)
+call_python(FunctionCallInfo fcinfo, CallSite *site)
 {
-	const HostBridge *bridge = host_bridge();
-	PyObject   *name = host_text_to_python(get_func_name(fcinfo->flinfo->fn_oid));
-	PyObject   *args = call_arguments(fcinfo);
-	PyObject   *result = PyObject_CallFunctionObjArgs(bridge->call, name, args, NULL);
+	PyObject   *args = host_checked(PyTuple_New(PG_NARGS()));
+	PyObject   *result;
 
-	Py_DECREF(name);
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		PyObject   *value = PG_ARGISNULL(i) ? Py_NewRef(Py_None) : host_to_python(PG_GETARG_DATUM(i), site->types[i]);
+
+		PyTuple_SET_ITEM(args, i, value);
+	}
+	result = PyObject_CallObject(site->function, args);
 	Py_DECREF(args);
 	return host_checked(result);
 }
@@ -124,8 +140,8 @@ return_set(FunctionCallInfo fcinfo, PyObject *batches)
 Datum
 ruattn_fdw_call(PG_FUNCTION_ARGS)
 {
-	PyObject   *result = call_python(fcinfo);
-	Datum		value;
+	CallSite   *site = find_call_site(fcinfo);
+	PyObject   *result = call_python(fcinfo, site);
 
 	host_hold(CurrentMemoryContext, result);
 	Py_DECREF(result);
@@ -134,6 +150,5 @@ ruattn_fdw_call(PG_FUNCTION_ARGS)
 		return_set(fcinfo, result);
 		PG_RETURN_NULL();
 	}
-	value = host_from_python(result, get_func_rettype(fcinfo->flinfo->fn_oid), -1, &fcinfo->isnull);
-	return value;
+	return host_from_python(result, site->result_type, -1, &fcinfo->isnull);
 }

@@ -35,7 +35,8 @@ typedef struct HostBridge
 	PyObject   *start;
 	PyObject   *validate;
 	PyObject   *import_schema;
-	PyObject   *call;
+	PyObject   *function;
+	PyObject   *pool;
 	PyObject   *unknown;
 } HostBridge;
 

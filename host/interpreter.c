@@ -103,7 +103,7 @@ add_site_packages(void)
 	static const char code[] =
 		"import os, site, sys, sysconfig\n"
 		"root = os.path.dirname(os.path.dirname(python))\n"
-		"site.addsitedir(sysconfig.get_path('purelib', vars={'base': root, 'platbase': root}))\n";
+		"site.addsitedir(sysconfig.get_path('purelib', 'posix_prefix', vars={'base': root, 'platbase': root}))\n";
 	PyObject   *scope = Py_BuildValue("{s:s}", "python", host_python_path);
 	PyObject   *result = NULL;
 
@@ -140,7 +140,7 @@ load_bridge(void)
 		{"open_table", &bridge.open_table}, {"describe", &bridge.describe},
 		{"estimate", &bridge.estimate}, {"explain", &bridge.explain},
 		{"start", &bridge.start}, {"validate", &bridge.validate},
-		{"call", &bridge.call}, {"Unknown", &bridge.unknown},
+		{"function", &bridge.function}, {"pool", &bridge.pool}, {"Unknown", &bridge.unknown},
 	};
 
 	if (module == NULL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -84,27 +85,39 @@ def attend(
     return Weights(_mean(head_scores), logit, head_scores, whole.lse, whole, exact, slack)
 
 
-def pair_logit(
+def pair_scorer(
     mechanism: Mechanism,
     query: Floats,
-    key: Floats,
     *,
     num_heads: int | None = None,
     temperature: float | None = None,
     options: Mapping[str, object] | None = None,
-) -> float:
-    """The logit of query (d,) with key (d,), the mean over heads, in float64; errors as for `attend`."""
+) -> Callable[[Floats], float]:
+    """One query (d,) made ready to be compared with single keys (d,): key -> logit, the mean over heads, in float64.
+
+    Errors are those of `attend`; NumericOverflow comes from the call.
+    """
     heads = _checked_heads(mechanism, query, num_heads)
-    _check_width(query, len(key))
     divisor = parse_temperature(mechanism, temperature)
     chosen = parse_options(mechanism, options or {})
     scorer = mechanism.scorer(_slices(query, heads), divisor, chosen, np.float64)
     out = np.empty((heads, 1))
-    scorer.logits(key.astype(np.float64)[None], out)
-    logit = float(out.mean())
-    if abs(logit) > MAX32:
-        raise _overflow("the logit of query and key", query, key)
+
+    def logit(key: Floats) -> float:
+        if len(key) != query.size:
+            _check_width(query, len(key))
+        scorer.logits(np.asarray(key, np.float64)[None], out)
+        value = float(out[0, 0] if heads == 1 else out.mean())
+        if not abs(value) <= MAX32:
+            raise _overflow("the logit of query and key", query, key)
+        return value
+
     return logit
+
+
+def pair_logit(mechanism: Mechanism, query: Floats, key: Floats, **settings: Any) -> float:
+    """The logit of query (d,) with key (d,); settings as for `pair_scorer`."""
+    return pair_scorer(mechanism, query, **settings)(key)
 
 
 class _Exact:

@@ -55,7 +55,7 @@ class Mechanism:
     formula: str
     reference: str
     scorer: MakeScorer
-    operations: tuple[str, ...] = ("attention_score", "mha_search")
+    operations: tuple[str, ...] = ("attention_score", "mha_search", "attention_pool")
     parameters: tuple[Option, ...] = ()
     weight_kind: str = "D"
     scope: str = "P"

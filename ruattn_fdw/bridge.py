@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ruattn_fdw.errors import INVALID_OPTION, MISSING_OPTION, AttentionError, ch
 from ruattn_fdw.handler import AttentionTable, Batch
 from ruattn_fdw.kernels import attend, registry
 from ruattn_fdw.parameters import OPERATION, invalid_option, read_options
+from ruattn_fdw.pooling import pool
 from ruattn_fdw.report import Report
 from ruattn_fdw.tables import TABLES
 from ruattn_fdw.threads import THREADS
@@ -21,11 +22,12 @@ from ruattn_fdw.values import Unknown
 __all__ = [
     "Scan",
     "Unknown",
-    "call",
     "describe",
     "estimate",
     "explain",
+    "function",
     "open_table",
+    "pool",
     "preload",
     "start",
     "validate",
@@ -101,10 +103,13 @@ def validate(kind: str, options: Mapping[str, str]) -> None:
         raise invalid_option(name, [])
 
 
-def call(name: str, args: tuple[Any, ...]) -> Any:
-    """Run an SQL function: its value, or for a set its batches, each (rows, [column, ...]) as `Scan.next` gives."""
+def function(name: str) -> Callable[..., Any]:
+    """What runs an SQL function: it gives a value, or for a set batches, each as `Scan.next` gives them.
+
+    The host asks once for each call in a query.
+    """
     THREADS.use(host_api.integer_setting("threads"))
-    return functions.FUNCTIONS[name].run(*args)
+    return functions.FUNCTIONS[name].run
 
 
 def preload() -> None:

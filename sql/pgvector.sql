@@ -47,3 +47,93 @@ CREATE OPERATOR = (
     COMMUTATOR = =, RESTRICT = eqsel, JOIN = eqjoinsel
 );
 COMMENT ON OPERATOR = (halfvec, attention_vector) IS 'equal once both are attention_vector';
+
+-- attention_pool over pgvector's types.
+
+CREATE FUNCTION attention_pool_step(internal, vector, vector) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step(internal, vector, vector) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(vector, vector) (
+    SFUNC = attention_pool_step, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(vector, vector) IS
+    'attention output over the rows of a group: query, key';
+
+CREATE FUNCTION attention_pool_step(internal, vector, vector, text) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step(internal, vector, vector, text) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(vector, vector, text) (
+    SFUNC = attention_pool_step, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(vector, vector, text) IS
+    'attention output over the rows of a group: query, key, attention_type';
+
+CREATE FUNCTION attention_pool_step_value(internal, vector, vector, vector) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step_value(internal, vector, vector, vector) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(vector, vector, vector) (
+    SFUNC = attention_pool_step_value, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(vector, vector, vector) IS
+    'attention output over the rows of a group: query, key, value';
+
+CREATE FUNCTION attention_pool_step_value(internal, vector, vector, vector, text) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step_value(internal, vector, vector, vector, text) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(vector, vector, vector, text) (
+    SFUNC = attention_pool_step_value, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(vector, vector, vector, text) IS
+    'attention output over the rows of a group: query, key, value, attention_type';
+
+CREATE FUNCTION attention_pool_step(internal, halfvec, halfvec) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step(internal, halfvec, halfvec) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(halfvec, halfvec) (
+    SFUNC = attention_pool_step, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(halfvec, halfvec) IS
+    'attention output over the rows of a group: query, key';
+
+CREATE FUNCTION attention_pool_step(internal, halfvec, halfvec, text) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step(internal, halfvec, halfvec, text) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(halfvec, halfvec, text) (
+    SFUNC = attention_pool_step, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(halfvec, halfvec, text) IS
+    'attention output over the rows of a group: query, key, attention_type';
+
+CREATE FUNCTION attention_pool_step_value(internal, halfvec, halfvec, halfvec) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step_value(internal, halfvec, halfvec, halfvec) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(halfvec, halfvec, halfvec) (
+    SFUNC = attention_pool_step_value, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(halfvec, halfvec, halfvec) IS
+    'attention output over the rows of a group: query, key, value';
+
+CREATE FUNCTION attention_pool_step_value(internal, halfvec, halfvec, halfvec, text) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attention_pool_step_value(internal, halfvec, halfvec, halfvec, text) IS 'transition function of attention_pool';
+CREATE AGGREGATE attention_pool(halfvec, halfvec, halfvec, text) (
+    SFUNC = attention_pool_step_value, STYPE = internal, SSPACE = 16384, FINALFUNC = attention_pool_final,
+    COMBINEFUNC = attention_pool_combine, SERIALFUNC = attention_pool_serialize,
+    DESERIALFUNC = attention_pool_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attention_pool(halfvec, halfvec, halfvec, text) IS
+    'attention output over the rows of a group: query, key, value, attention_type';

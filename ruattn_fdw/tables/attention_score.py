@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from ruattn_fdw.declaration import Parameter, Result, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import AttentionTable, Batch
-from ruattn_fdw.kernels.attend import pair_logit
+from ruattn_fdw.kernels.attend import pair_scorer
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.tables import shared
@@ -32,15 +34,22 @@ SCORE = Table(
 )
 
 
+def prepare(arguments: Arguments) -> Callable[[np.ndarray], float]:
+    """The query under these arguments, ready for single keys."""
+    mechanism = shared.settle_mechanism(arguments, SCORE.name)
+    settings = shared.kernel_settings(mechanism, arguments)
+    with shared.kernel_errors():
+        return pair_scorer(mechanism, arguments["query"], **settings)
+
+
 def score_pair(arguments: Arguments) -> float:
     """The logit under these arguments."""
     query, key = arguments["query"], arguments["key"]
-    mechanism = shared.settle_mechanism(arguments, SCORE.name)
     if query.shape != key.shape:
         raise AttentionError(f"query has {query.shape[0]} dimensions, key has {key.shape[0]}")
-    settings = shared.kernel_settings(mechanism, arguments)
+    scorer = prepare(arguments)
     with shared.kernel_errors():
-        return pair_logit(mechanism, query, key, **settings)
+        return scorer(key)
 
 
 class AttentionScore(AttentionTable):
