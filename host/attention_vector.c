@@ -186,7 +186,10 @@ to_float4(Datum value, Oid type)
 		case INT2OID:
 			return Float4GetDatum((float4) DatumGetInt16(value));
 	}
-	elog(ERROR, "no cast from %s[] to attention_vector", format_type_be(type));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("cannot compare %s[] with attention_vector", format_type_be(type)),
+			 errhint("Use an array of numbers.")));
 }
 
 /* A real[] of the same shape and NULLs. */

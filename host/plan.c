@@ -161,10 +161,26 @@ reject_restrictions(PlannerInfo *root, RelOptInfo *baserel, Oid reloid, HostPlan
 	}
 }
 
+/* A member such as `k::numeric`, which the planner would only compare with the shown value. */
+static bool
+is_hidden_member(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *class, EquivalenceMember *member, void *arg)
+{
+	HostPlan   *plan = rel->fdw_private;
+	AttrNumber *attno = arg;
+	Node	   *node = (Node *) member->em_expr;
+
+	if (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return !IsA(node, Var) && bms_equal(member->em_relids, rel->relids) &&
+		host_mentions_parameter(plan->table, rel->relid, node, attno) && !bms_is_member(*attno, plan->fixed);
+}
+
 static void
 reject_join_clauses(PlannerInfo *root, RelOptInfo *baserel, Oid reloid, HostPlan *plan)
 {
 	ListCell   *cell;
+	List	   *hidden = NIL;
+	AttrNumber	hidden_attno = 0;
 
 	foreach(cell, baserel->joininfo)
 	{
@@ -178,6 +194,11 @@ reject_join_clauses(PlannerInfo *root, RelOptInfo *baserel, Oid reloid, HostPlan
 			!bms_is_member(attno, plan->fixed))
 			host_reject_clause(root, plan->table, baserel->relid, reloid, info->clause, attno);
 	}
+	if (baserel->has_eclass_joins)
+		hidden = generate_implied_equalities_for_column(root, baserel, is_hidden_member, &hidden_attno,
+														baserel->lateral_referencers);
+	foreach(cell, hidden)
+		host_reject_clause(root, plan->table, baserel->relid, reloid, lfirst_node(RestrictInfo, cell)->clause, hidden_attno);
 }
 
 /* ---- parameters from other relations ---- */

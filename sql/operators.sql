@@ -1,6 +1,6 @@
 -- Operators of attention_vector with itself: those of the array that it is, so that IN (SELECT ...), EXISTS, GROUP BY and
--- joins work. The only operators with an array type on the other side are `=`, and none has a concrete array type on the
--- left: users' own `=` on arrays must resolve as before.
+-- joins work. The only operators with an array on the other side are `=`, and none names an array type: an exact match with
+-- one would win over anyarray = anyarray, so that users' own '{1,2}' = column would no longer resolve as before.
 
 CREATE FUNCTION attention_vector_eq(attention_vector, attention_vector) RETURNS boolean
     AS 'array_eq' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
@@ -88,58 +88,20 @@ CREATE OPERATOR CLASS attention_vector_ops DEFAULT FOR TYPE attention_vector USI
 COMMENT ON OPERATOR FAMILY attention_vector_ops USING hash IS 'hashing of attention_vector';
 COMMENT ON OPERATOR CLASS attention_vector_ops USING hash IS 'hashing of attention_vector: IN (SELECT ...), hash joins';
 
-CREATE FUNCTION attention_vector_eq(attention_vector, real[]) RETURNS boolean
+CREATE FUNCTION attention_vector_eq(attention_vector, anyarray) RETURNS boolean
     AS 'MODULE_PATHNAME', 'attention_vector_eq_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attention_vector_eq(attention_vector, real[]) IS 'implementation of =';
+COMMENT ON FUNCTION attention_vector_eq(attention_vector, anyarray) IS 'implementation of =';
 CREATE OPERATOR = (
-    LEFTARG = attention_vector, RIGHTARG = real[], FUNCTION = attention_vector_eq, RESTRICT = eqsel, JOIN = eqjoinsel
+    LEFTARG = attention_vector, RIGHTARG = anyarray, FUNCTION = attention_vector_eq,
+    COMMUTATOR = =, RESTRICT = eqsel, JOIN = eqjoinsel
 );
-COMMENT ON OPERATOR = (attention_vector, real[]) IS 'equal once both are attention_vector';
-
-CREATE FUNCTION attention_vector_eq(attention_vector, smallint[]) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'attention_vector_eq_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attention_vector_eq(attention_vector, smallint[]) IS 'implementation of =';
-CREATE OPERATOR = (
-    LEFTARG = attention_vector, RIGHTARG = smallint[], FUNCTION = attention_vector_eq, RESTRICT = eqsel, JOIN = eqjoinsel
-);
-COMMENT ON OPERATOR = (attention_vector, smallint[]) IS 'equal once both are attention_vector';
-
-CREATE FUNCTION attention_vector_eq(attention_vector, integer[]) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'attention_vector_eq_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attention_vector_eq(attention_vector, integer[]) IS 'implementation of =';
-CREATE OPERATOR = (
-    LEFTARG = attention_vector, RIGHTARG = integer[], FUNCTION = attention_vector_eq, RESTRICT = eqsel, JOIN = eqjoinsel
-);
-COMMENT ON OPERATOR = (attention_vector, integer[]) IS 'equal once both are attention_vector';
-
-CREATE FUNCTION attention_vector_eq(attention_vector, bigint[]) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'attention_vector_eq_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attention_vector_eq(attention_vector, bigint[]) IS 'implementation of =';
-CREATE OPERATOR = (
-    LEFTARG = attention_vector, RIGHTARG = bigint[], FUNCTION = attention_vector_eq, RESTRICT = eqsel, JOIN = eqjoinsel
-);
-COMMENT ON OPERATOR = (attention_vector, bigint[]) IS 'equal once both are attention_vector';
-
-CREATE FUNCTION attention_vector_eq(attention_vector, double precision[]) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'attention_vector_eq_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attention_vector_eq(attention_vector, double precision[]) IS 'implementation of =';
-CREATE OPERATOR = (
-    LEFTARG = attention_vector, RIGHTARG = double precision[], FUNCTION = attention_vector_eq, RESTRICT = eqsel, JOIN = eqjoinsel
-);
-COMMENT ON OPERATOR = (attention_vector, double precision[]) IS 'equal once both are attention_vector';
-
-CREATE FUNCTION attention_vector_eq(attention_vector, numeric[]) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'attention_vector_eq_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attention_vector_eq(attention_vector, numeric[]) IS 'implementation of =';
-CREATE OPERATOR = (
-    LEFTARG = attention_vector, RIGHTARG = numeric[], FUNCTION = attention_vector_eq, RESTRICT = eqsel, JOIN = eqjoinsel
-);
-COMMENT ON OPERATOR = (attention_vector, numeric[]) IS 'equal once both are attention_vector';
+COMMENT ON OPERATOR = (attention_vector, anyarray) IS 'equal once both are attention_vector';
 
 CREATE FUNCTION attention_vector_eq(anyarray, attention_vector) RETURNS boolean
     AS 'MODULE_PATHNAME', 'attention_vector_array_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attention_vector_eq(anyarray, attention_vector) IS 'implementation of =';
 CREATE OPERATOR = (
-    LEFTARG = anyarray, RIGHTARG = attention_vector, FUNCTION = attention_vector_eq, RESTRICT = eqsel, JOIN = eqjoinsel
+    LEFTARG = anyarray, RIGHTARG = attention_vector, FUNCTION = attention_vector_eq,
+    COMMUTATOR = =, RESTRICT = eqsel, JOIN = eqjoinsel
 );
 COMMENT ON OPERATOR = (anyarray, attention_vector) IS 'equal once both are attention_vector';
