@@ -67,6 +67,12 @@ release_views(void *arg)
 		PyBuffer_Release(&column->valid);
 }
 
+static bool
+holds_floats(Oid type)
+{
+	return type == FLOAT4ARRAYOID || type == FLOAT8ARRAYOID || host_is_attention_vector(type);
+}
+
 /* Lives, and holds its arrays, as long as the current memory context; `source` must outlive it. */
 HostColumn *
 host_column_open(PyObject *source, Oid type, int32 typmod, Py_ssize_t rows)
@@ -98,6 +104,8 @@ host_column_open(PyObject *source, Oid type, int32 typmod, Py_ssize_t rows)
 	else
 		open_view(source, &column->view, &column->has_view, rows);
 	column->format = column->view.format[0];
+	if (column->view.ndim == 2 && type != FLOAT4ARRAYOID && type != FLOAT8ARRAYOID && !host_is_attention_vector(type))
+		elog(ERROR, "a handler gave a two-dimensional array for a column of type %s", format_type_be(type));
 	return column;
 }
 

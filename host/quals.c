@@ -154,7 +154,7 @@ host_coerce_value(Expr *value, Oid type, bool any, const char *parameter)
 				 errmsg("parameter \"%s\" has type %s, the value has type %s", parameter,
 						format_type_be(wanted), format_type_be(given)),
 				 errhint("Cast the value to %s.", format_type_be(wanted))));
-	return coerced;
+	return eval_const_expressions(NULL, coerced);
 }
 
 /* ---- texts ---- */
@@ -246,9 +246,10 @@ host_value_text(PlannerInfo *root, Node *value)
 
 	if (name != NULL)
 		return name;
-	value = printable(outer_expression(&root, value), NULL);
-	if (IsA(value, Const))
-		return "(SubPlan)";
+	value = outer_expression(&root, value);
+	if (IsA(value, SubPlan) || IsA(value, AlternativeSubPlan))
+		return pstrdup("(SubPlan)");
+	value = printable(value, NULL);
 	statement = makeNode(PlannedStmt);
 	statement->rtable = root->parse->rtable;
 	names = select_rtable_names_for_explain(statement->rtable, pull_varnos(root, value));
