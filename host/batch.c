@@ -104,7 +104,7 @@ host_column_open(PyObject *source, Oid type, int32 typmod, Py_ssize_t rows)
 	else
 		open_view(source, &column->view, &column->has_view, rows);
 	column->format = column->view.format[0];
-	if (column->view.ndim == 2 && type != FLOAT4ARRAYOID && type != FLOAT8ARRAYOID && !host_is_attention_vector(type))
+	if (column->view.ndim == 2 && !holds_floats(type))
 		elog(ERROR, "a handler gave a two-dimensional array for a column of type %s", format_type_be(type));
 	return column;
 }
