@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from ruattn_fdw.server.errors import ServerError
+from ruattn_fdw.server.hostbuild import pg_setting
 from ruattn_fdw.server.installation import Installation, find
 from ruattn_fdw.server.server import Server
 
@@ -23,6 +24,7 @@ SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "of
 CRASH = re.compile(r"terminated by signal|PANIC:|server process .* exited with exit code|TRAP:|Sanitizer")
 TEMPLATE = "ruattn_template"
 LOG_LINES = 40
+WORDNET = Path(__file__).resolve().parents[2] / "shared" / "data" / "wordnet"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="--pg=18 or --pg=16 (embedded) or --pg=/path/to/pg_config",
     )
     group.addoption("--host", default="bundled", metavar="HOST", help="the FDW host to test: bundled")
+    group.addoption(
+        "--wordnet",
+        type=Path,
+        default=WORDNET if WORDNET.exists() else None,
+        metavar="DIR",
+        help="the WordNet embeddings for tests at a real scale, which else use the shipped sample",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,9 +57,47 @@ def pytest_configure(config: pytest.Config) -> None:
 INSTALLATIONS = pytest.StashKey[dict[str, Installation]]()
 
 
+# a test that uses one of these fixtures runs on servers that have the extension
+OPTIONAL = {"plpython": "plpython3u", "pgvector": "vector"}
+
+
+@pytest.fixture
+def plpython() -> None:
+    """Marks a test as one for servers with plpython3u."""
+
+
+@pytest.fixture(scope="session")
+def pgvector() -> None:
+    """Marks a test as one for servers with pgvector."""
+
+
+def has_extension(installation: Installation, name: str) -> bool:
+    """Whether the server comes with that extension."""
+    return Path(pg_setting(installation.pg_config, "sharedir"), "extension", f"{name}.control").exists()
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    found = config.stash[INSTALLATIONS].values()
-    return [f"server: {item}, {item.bindir}; host: {config.option.host}" for item in found]
+    lines = []
+    for item in config.stash[INSTALLATIONS].values():
+        optional = [f"{name}: {'yes' if has_extension(item, name) else 'no'}" for name in OPTIONAL.values()]
+        lines.append(f"server: {item}, {item.bindir}; host: {config.option.host}; {'; '.join(optional)}")
+    return [*lines, f"tests at a real scale use {config.option.wordnet or 'the shipped sample'}"]
+
+
+def lacks_an_extension(item: pytest.Item) -> bool:
+    """Whether the test needs an extension that its server has not."""
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return False
+    needed = [OPTIONAL[name] for name in OPTIONAL if name in item.fixturenames]
+    return any(not has_extension(item.callspec.params["server"], name) for name in needed)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, and so count, the tests that need an extension which their server has not."""
+    without = [item for item in items if lacks_an_extension(item)]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -108,7 +108,7 @@ def test_bad_input_is_an_error_with_a_hint(clicks: Any, call: str, message: str)
     assert not (caught.value.sqlstate or "").startswith("XX")
 
 
-def test_pgvector_columns_pool_as_their_arrays_do(clicks: Any) -> None:
+def test_pgvector_columns_pool_as_their_arrays_do(pgvector: None, clicks: Any) -> None:
     db, *_ = clicks
     db.execute("CREATE EXTENSION vector; CREATE EXTENSION ruattn_fdw_pgvector")
     for kind, tolerance in (("vector", 1e-6), ("halfvec", 1e-2)):

@@ -1,0 +1,170 @@
+"""A cancel takes effect at once wherever a search is, and the session goes on afterwards."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from ruattn_fdw.server.server import Server
+
+Connect = Callable[..., Connection[Any]]
+
+# a machine that runs other tests at the same time may be late, 100 ms is what it takes alone
+LATEST = 0.4
+ROWS = 400_000
+TABLE = f"""
+CREATE TABLE big AS
+SELECT row_number() OVER () AS id, v
+FROM (SELECT array_agg(sin(n * 64 + d)::real) AS v
+      FROM generate_series(1, 1000) n, generate_series(1, 64) d GROUP BY n) s,
+     generate_series(1, {ROWS // 1000})
+"""
+COUNT = (
+    "SELECT count(head_scores) FROM mha_search WHERE table_name = 'big' AND query_id = 1 AND num_heads = 16"
+)
+
+
+@pytest.fixture(scope="module")
+def uri(server: Server) -> Iterator[str]:
+    """A database with a table whose search takes long enough to be hit anywhere."""
+    with psycopg.connect(server.uri(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE cancel TEMPLATE ruattn_template")
+        with psycopg.connect(server.uri("cancel"), autocommit=True) as connection:
+            connection.execute(TABLE)
+        yield server.uri("cancel")
+        admin.execute("DROP DATABASE cancel WITH (FORCE)")
+
+
+@pytest.fixture
+def session(uri: str) -> Iterator[Connection[Any]]:
+    """A session whose interpreter runs already."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        assert connection.execute(COUNT).fetchall() == [(ROWS,)]
+        yield connection
+
+
+@pytest.fixture
+def phases(session: Connection[Any]) -> dict[str, float]:
+    """The seconds after the start at which a search is half way through each of its phases."""
+    explained = session.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {COUNT}".encode()).fetchall()[0][
+        0
+    ][0]
+    plan = explained["Plan"]
+    while "Plans" in plan:
+        plan = plan["Plans"][0]
+    read, kernel = (plan[f"{phase} Time"] / 1000 for phase in ("Read", "Kernel"))
+    emit = explained["Execution Time"] / 1000 - read - kernel
+    return {"read": read / 2, "kernel": read + kernel / 2, "emit": read + kernel + emit / 2}
+
+
+def canceled(session: Connection[Any], asked: Callable[[], float]) -> float:
+    """Run the search until it is canceled; the seconds from the cancel to its effect."""
+    with pytest.raises(psycopg.errors.QueryCanceled) as caught:
+        session.execute(COUNT)
+    done = time.monotonic()
+    assert caught.value.sqlstate == "57014"
+    return done - asked()
+
+
+@pytest.mark.slow
+def test_statement_timeout_in_every_phase(session: Connection[Any], phases: dict[str, float]) -> None:
+    for phase, seconds in phases.items():
+        session.execute(f"SET statement_timeout = {max(1, round(seconds * 1000))}".encode())
+        start = time.monotonic()
+        late = canceled(session, lambda start=start, seconds=seconds: start + seconds)  # type: ignore[misc]
+        assert late < LATEST, phase
+        session.execute("SET statement_timeout = 0")
+        assert session.execute(f"SELECT count(*) FROM ({COUNT}) s".encode()).fetchall() == [(1,)]
+
+
+@pytest.mark.slow
+def test_pg_cancel_backend_in_every_phase(
+    uri: str, session: Connection[Any], phases: dict[str, float]
+) -> None:
+    with psycopg.connect(uri, autocommit=True) as other:
+        for phase, seconds in phases.items():
+            asked: list[float] = []
+
+            def cancel(seconds: float = seconds, asked: list[float] = asked) -> None:
+                time.sleep(seconds)
+                asked.append(time.monotonic())
+                other.execute("SELECT pg_cancel_backend(%s)", [session.info.backend_pid])
+
+            thread = threading.Thread(target=cancel)
+            thread.start()
+            late = canceled(session, lambda asked=asked: asked[0])  # type: ignore[misc]
+            thread.join()
+            assert late < LATEST, phase
+        assert session.execute(COUNT).fetchall() == [(ROWS,)]
+
+
+def test_a_timeout_during_the_first_search_of_a_session_leaves_it_usable(uri: str) -> None:
+    for milliseconds in (1, 20, 80, 200):
+        with psycopg.connect(uri, autocommit=True) as session:
+            session.execute(f"SET statement_timeout = {milliseconds}".encode())
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                session.execute(COUNT)
+            session.execute("SET statement_timeout = 0")
+            assert session.execute(COUNT).fetchall() == [(ROWS,)]
+
+
+def test_a_timeout_caught_in_plpgsql(session: Connection[Any]) -> None:
+    session.execute("SET statement_timeout = 50")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        session.execute(
+            f"DO $$ BEGIN PERFORM * FROM ({COUNT}) s; EXCEPTION WHEN OTHERS THEN NULL; END $$".encode()
+        )
+    session.execute(
+        f"DO $$ BEGIN PERFORM * FROM ({COUNT}) s; EXCEPTION WHEN query_canceled THEN NULL; END $$".encode()
+    )
+    session.execute("SET statement_timeout = 0")
+    assert session.execute(COUNT).fetchall() == [(ROWS,)]
+
+
+def test_terminate_during_a_search(uri: str, session: Connection[Any]) -> None:
+    with psycopg.connect(uri, autocommit=True) as other:
+        terminate = threading.Timer(
+            0.1, lambda: other.execute("SELECT pg_terminate_backend(%s)", [session.info.backend_pid])
+        )
+        terminate.start()
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            session.execute(COUNT)
+        terminate.join()
+        assert other.execute(COUNT).fetchall() == [(ROWS,)]
+
+
+def test_waiting_for_a_locked_source_ends_at_lock_timeout_and_statement_timeout(
+    uri: str, session: Connection[Any]
+) -> None:
+    with psycopg.connect(uri) as holder:
+        holder.execute("LOCK TABLE big IN ACCESS EXCLUSIVE MODE")
+        for setting, sqlstate in (("lock_timeout", "55P03"), ("statement_timeout", "57014")):
+            session.execute(f"SET {setting} = 50".encode())
+            start = time.monotonic()
+            with pytest.raises(psycopg.Error) as caught:
+                session.execute(COUNT)
+            assert caught.value.sqlstate == sqlstate
+            assert time.monotonic() - start < 0.05 + LATEST
+            session.execute(f"SET {setting} = 0".encode())
+        holder.rollback()
+    assert session.execute(COUNT).fetchall() == [(ROWS,)]
+
+
+def test_a_client_that_is_gone_ends_its_search(uri: str) -> None:
+    with psycopg.connect(uri, autocommit=True) as other:
+        client = psycopg.connect(uri, autocommit=True)
+        client.execute("SET client_connection_check_interval = 20")
+        pid = client.info.backend_pid
+        client.pgconn.send_query(
+            f"SELECT count(*) FROM generate_series(1, 100) g, LATERAL ({COUNT} AND k = g) s".encode()
+        )
+        time.sleep(0.2)
+        client.close()
+        deadline = time.monotonic() + 5
+        while other.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).rowcount:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
