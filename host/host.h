@@ -41,6 +41,7 @@ typedef struct HostBridge
 } HostBridge;
 
 extern const HostBridge *host_bridge(void);
+extern bool host_may_preload(void);
 
 /* error.c */
 extern PyObject *host_error_class(void);
@@ -92,6 +93,8 @@ typedef enum VectorFault
 	VECTOR_HAS_NULL,
 	VECTOR_EMPTY,
 	VECTOR_NOT_FLAT,
+	VECTOR_NOT_MATRIX,
+	VECTOR_RAGGED,
 	VECTOR_NOT_FINITE,
 	VECTOR_OUT_OF_RANGE
 } VectorFault;
@@ -101,6 +104,32 @@ extern VectorKind host_vector_kind(Oid type);
 extern int	host_vector_dim(VectorKind kind, struct varlena *value, VectorFault *fault);
 extern VectorFault host_vector_copy(VectorKind kind, struct varlena *value, float *out, int dim);
 extern const char *host_vector_fault_text(VectorFault fault);
+
+/*
+ * vectorset.c: several vectors in one value: an array of pgvector's vectors, or
+ * an array of numbers of two dimensions (one dimension: a single vector)
+ */
+typedef struct VectorSetType
+{
+	VectorKind	kind;			/* of each vector; VECTOR_NONE where the type holds none */
+	bool		packed;			/* an array of pgvector's types */
+	Oid			element;		/* where packed */
+	int16		length;
+	bool		byval;
+	char		align;
+} VectorSetType;
+
+typedef struct VectorSet
+{
+	ArrayType  *array;
+	Datum	   *items;			/* where packed */
+	int			count;
+	int			dim;
+} VectorSet;
+
+extern VectorSetType host_vector_set_type(Oid type);
+extern VectorFault host_vector_set_open(const VectorSetType *type, struct varlena *value, VectorSet *set);
+extern VectorFault host_vector_set_copy(const VectorSetType *type, const VectorSet *set, float *out);
 
 /* module `_ruattn_host` (pgmodule.c, select.c) */
 extern PyObject *host_module_create(void);

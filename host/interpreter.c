@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 
 static HostBridge bridge;
 static bool bridge_ready = false;
@@ -42,18 +43,65 @@ check_running_interpreter(void)
 				 errhint("Use PL/Python and ruattn_fdw in different sessions, or build ruattn_fdw with the other interpreter.")));
 }
 
-/* Where an interpreter is started before PL/Python loads, Python 3.12 and later abort the server. */
-static void
-start_plpython_first(void)
-{
+/*
+ * PL/Python registers its module plpy before it starts an interpreter. Where
+ * there is one already, Python up to 3.11 must only be told of the name; later
+ * versions abort the process, so there PL/Python has to come first.
+ */
 #if PY_VERSION_HEX >= 0x030C0000
+static bool
+plpython_installed(void)
+{
 	char		path[MAXPGPATH];
 
 	snprintf(path, sizeof(path), "%s/plpython3%s", pkglib_path, DLSUFFIX);
-	if (access(path, R_OK) == 0)
-		load_file("$libdir/plpython3", false);
-#endif
+	return access(path, R_OK) == 0;
 }
+
+static void
+start_plpython_first(void)
+{
+	InlineCodeBlock *code = makeNode(InlineCodeBlock);
+	PGFunction	handler;
+
+	if (!plpython_installed())
+		return;
+	handler = (PGFunction) load_external_function("$libdir/plpython3", "plpython3_inline_handler", true, NULL);
+	code->source_text = "pass";
+	code->atomic = true;
+	DirectFunctionCall1(handler, PointerGetDatum(code));
+}
+
+/* False where a backend that runs PL/Python could not use an interpreter of the postmaster's. */
+bool
+host_may_preload(void)
+{
+	return !plpython_installed();
+}
+
+static int
+announce_plpy(void)
+{
+	return 0;
+}
+#else
+static void
+start_plpython_first(void)
+{
+}
+
+bool
+host_may_preload(void)
+{
+	return true;
+}
+
+static int
+announce_plpy(void)
+{
+	return PyRun_SimpleString("import sys; sys.builtin_module_names += ('plpy',)");
+}
+#endif
 
 /* On failure the reason is in the returned status; nothing is thrown here. */
 static PyStatus
@@ -188,7 +236,7 @@ start_bridge(void)
 		was_running = Py_IsInitialized();
 		if (!was_running)
 			start_python();
-		if (host_buffer_init() == 0 && register_module() == 0 &&
+		if ((was_running || announce_plpy() == 0) && host_buffer_init() == 0 && register_module() == 0 &&
 			(!was_running || add_site_packages() == 0))
 			status = load_bridge();
 		host_checked_status(status);

@@ -48,8 +48,14 @@ _PG_init(void)
 	define_settings();
 	host_error_init();
 	host_table_init();
-	if (process_shared_preload_libraries_in_progress)
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	if (host_may_preload())
 		(void) host_bridge();
+	else
+		ereport(LOG,
+				(errmsg("ruattn_fdw does not start Python in the postmaster"),
+				 errdetail("PL/Python is installed, and from Python 3.12 on it must start first in a session.")));
 }
 
 Datum

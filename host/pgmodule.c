@@ -106,9 +106,12 @@ column_kind(Oid type)
 		[VECTOR_PGVECTOR] = "vector", [VECTOR_HALFVEC] = "halfvec",
 	};
 	VectorKind	vector = host_vector_kind(type);
+	VectorSetType set = host_vector_set_type(type);
 
 	if (vector != VECTOR_NONE)
 		return vectors[vector];
+	if (set.kind != VECTOR_NONE)
+		return set.kind == VECTOR_PGVECTOR ? "vector[]" : "halfvec[]";
 	type = getBaseType(type);
 	if (type == INT2OID || type == INT4OID || type == INT8OID)
 		return "integer";

@@ -44,12 +44,13 @@ typedef struct MemberSearch
 
 /* ---- sizes ---- */
 
+/* The value of a constant; Unknown for any other expression, or none. */
 static PyObject *
-planning_value(Expr *value)
+planning_value(Node *value)
 {
 	Const	   *constant = (Const *) value;
 
-	if (IsA(value, Const) && !constant->constisnull)
+	if (value != NULL && IsA(value, Const) && !constant->constisnull)
 		return host_to_python(constant->constvalue, constant->consttype);
 	return host_checked(PyObject_CallFunction(host_bridge()->unknown, "s", ""));
 }
@@ -57,9 +58,10 @@ planning_value(Expr *value)
 static void
 set_planning_value(PyObject *quals, Oid reloid, const ParameterQual *qual)
 {
-	PyObject   *name = host_text_to_python(get_attname(reloid, qual->attno, false));
-	PyObject   *value = qual->any ? host_checked(PyObject_CallFunction(host_bridge()->unknown, "s", "")) :
-		planning_value(qual->value);
+	char	   *parameter = get_attname(reloid, qual->attno, false);
+	Node	   *coerced = host_coerce_value(qual->value, get_atttype(reloid, qual->attno), qual->any, parameter);
+	PyObject   *name = host_text_to_python(parameter);
+	PyObject   *value = planning_value(qual->any ? NULL : coerced);
 	int			status = PyDict_SetItem(quals, name, value);
 
 	Py_DECREF(name);

@@ -15,8 +15,10 @@
 
 typedef enum ColumnKind
 {
-	KIND_ID,
+	KIND_ID,					/* integers */
+	KIND_TEXT_ID,				/* ids of any other type, by their text form */
 	KIND_VECTOR,
+	KIND_VECTORS,				/* a set of vectors in each row */
 	KIND_FLOAT,
 	KIND_TEXT
 } ColumnKind;
@@ -24,9 +26,11 @@ typedef enum ColumnKind
 typedef struct SelectColumn
 {
 	ColumnKind	kind;
-	PyObject   *target;			/* HostBuffer, or list for KIND_TEXT */
+	PyObject   *target;			/* HostBuffer, or list for texts */
+	PyObject   *counts;			/* KIND_VECTORS: HostBuffer, vectors in each row */
 	Oid			type;
 	VectorKind	vector;
+	VectorSetType set;
 	int			dim;			/* of the first vector; 0 before it */
 	FmgrInfo	output;
 } SelectColumn;
@@ -52,10 +56,13 @@ row_name(SelectReceiver *state)
 {
 	for (int i = 0; i < state->ncolumns; i++)
 	{
-		HostBuffer *buffer = (HostBuffer *) state->columns[i].target;
+		PyObject   *target = state->columns[i].target;
+		HostBuffer *buffer = (HostBuffer *) target;
 
 		if (state->columns[i].kind == KIND_ID && buffer->used > (size_t) state->rows * sizeof(int64))
 			return psprintf("the row with id %lld", (long long) ((int64 *) buffer->data)[state->rows]);
+		if (state->columns[i].kind == KIND_TEXT_ID && PyList_GET_SIZE(target) > state->rows)
+			return psprintf("the row with id %s", host_text_from_python(PyList_GET_ITEM(target, state->rows)));
 	}
 	return psprintf("row %lld", (long long) state->rows + 1);
 }
@@ -78,16 +85,22 @@ make_room(HostBuffer *buffer, size_t bytes, SelectReceiver *state)
 }
 
 static void
-append_id(SelectReceiver *state, SelectColumn *column, Datum value, bool isnull)
+check_id(SelectReceiver *state, bool isnull)
 {
-	HostBuffer *buffer = (HostBuffer *) column->target;
-	int64		id;
-
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the id of row %lld of %s is NULL", (long long) state->rows + 1, state->label),
 				 errhint("Leave such rows out with a view, or name another id_column.")));
+}
+
+static void
+append_id(SelectReceiver *state, SelectColumn *column, Datum value, bool isnull)
+{
+	HostBuffer *buffer = (HostBuffer *) column->target;
+	int64		id;
+
+	check_id(state, isnull);
 	id = column->type == INT8OID ? DatumGetInt64(value) :
 		column->type == INT4OID ? DatumGetInt32(value) : DatumGetInt16(value);
 	make_room(buffer, sizeof(int64), state);
@@ -106,6 +119,18 @@ vector_fault(SelectReceiver *state, VectorFault fault)
 }
 
 static void
+check_dim(SelectReceiver *state, SelectColumn *column, int dim)
+{
+	if (column->dim == 0)
+		column->dim = dim;
+	if (dim != column->dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("%s of %s has %d dimensions, the rows before it have %d", state->label, row_name(state), dim, column->dim),
+				 errhint("All vectors of one column must have the same number of dimensions.")));
+}
+
+static void
 append_vector(SelectReceiver *state, SelectColumn *column, Datum value)
 {
 	HostBuffer *buffer = (HostBuffer *) column->target;
@@ -115,18 +140,35 @@ append_vector(SelectReceiver *state, SelectColumn *column, Datum value)
 
 	if (fault != VECTOR_OK)
 		vector_fault(state, fault);
-	if (column->dim == 0)
-		column->dim = dim;
-	if (dim != column->dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("%s of %s has %d dimensions, the rows before it have %d", state->label, row_name(state), dim, column->dim),
-				 errhint("All vectors of one column must have the same number of dimensions.")));
+	check_dim(state, column, dim);
 	make_room(buffer, (size_t) dim * sizeof(float), state);
 	fault = host_vector_copy(column->vector, vector, (float *) (buffer->data + buffer->used), dim);
 	if (fault != VECTOR_OK)
 		vector_fault(state, fault);
 	buffer->used += (size_t) dim * sizeof(float);
+}
+
+static void
+append_vectors(SelectReceiver *state, SelectColumn *column, Datum value)
+{
+	HostBuffer *buffer = (HostBuffer *) column->target;
+	HostBuffer *counts = (HostBuffer *) column->counts;
+	VectorSet	set;
+	VectorFault fault = host_vector_set_open(&column->set, PG_DETOAST_DATUM(value), &set);
+	size_t		bytes;
+
+	if (fault != VECTOR_OK)
+		vector_fault(state, fault);
+	check_dim(state, column, set.dim);
+	bytes = (size_t) set.count * set.dim * sizeof(float);
+	make_room(buffer, bytes, state);
+	fault = host_vector_set_copy(&column->set, &set, (float *) (buffer->data + buffer->used));
+	if (fault != VECTOR_OK)
+		vector_fault(state, fault);
+	buffer->used += bytes;
+	make_room(counts, sizeof(int64), state);
+	*(int64 *) (counts->data + counts->used) = set.count;
+	counts->used += sizeof(int64);
 }
 
 static void
@@ -175,9 +217,36 @@ static bool
 has_null_vector(SelectReceiver *state, TupleTableSlot *slot)
 {
 	for (int i = 0; i < state->ncolumns; i++)
-		if (state->columns[i].kind == KIND_VECTOR && slot->tts_isnull[i])
+		if ((state->columns[i].kind == KIND_VECTOR || state->columns[i].kind == KIND_VECTORS) && slot->tts_isnull[i])
 			return true;
 	return false;
+}
+
+static void
+append_value(SelectReceiver *state, SelectColumn *column, Datum value, bool isnull)
+{
+	switch (column->kind)
+	{
+		case KIND_ID:
+			append_id(state, column, value, isnull);
+			break;
+		case KIND_TEXT_ID:
+			check_id(state, isnull);
+			append_text(column, value, isnull);
+			break;
+		case KIND_VECTOR:
+			append_vector(state, column, value);
+			break;
+		case KIND_VECTORS:
+			append_vectors(state, column, value);
+			break;
+		case KIND_FLOAT:
+			append_float(state, column, value, isnull);
+			break;
+		case KIND_TEXT:
+			append_text(column, value, isnull);
+			break;
+	}
 }
 
 static bool
@@ -192,20 +261,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	else
 	{
 		for (int i = 0; i < state->ncolumns; i++)
-		{
-			SelectColumn *column = &state->columns[i];
-			Datum		value = slot->tts_values[i];
-			bool		isnull = slot->tts_isnull[i];
-
-			if (column->kind == KIND_ID)
-				append_id(state, column, value, isnull);
-			else if (column->kind == KIND_VECTOR)
-				append_vector(state, column, value);
-			else if (column->kind == KIND_FLOAT)
-				append_float(state, column, value, isnull);
-			else
-				append_text(column, value, isnull);
-		}
+			append_value(state, &state->columns[i], slot->tts_values[i], slot->tts_isnull[i]);
 		state->rows++;
 	}
 	MemoryContextSwitchTo(old);
@@ -223,11 +279,13 @@ start_column(SelectColumn *column, Oid type)
 
 	column->type = getBaseType(type);
 	column->vector = host_vector_kind(type);
+	column->set = host_vector_set_type(type);
 	getTypeOutputInfo(type, &function, &varlena);
 	fmgr_info_cxt(function, &column->output, CurrentMemoryContext);
 	if (column->kind == KIND_ID && column->type != INT2OID && column->type != INT4OID && column->type != INT8OID)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("id column has type %s, not an integer type", format_type_be(type))));
-	if (column->kind == KIND_VECTOR && column->vector == VECTOR_NONE)
+	if ((column->kind == KIND_VECTOR && column->vector == VECTOR_NONE) ||
+		(column->kind == KIND_VECTORS && column->set.kind == VECTOR_NONE))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("vector column has type %s, which is no vector", format_type_be(type))));
 }
 
@@ -315,25 +373,28 @@ static bool
 open_column(SelectColumn *column, PyObject *kind)
 {
 	const char *name = PyUnicode_AsUTF8(kind);
-	static const char formats[] = {[KIND_ID] = 'q', [KIND_VECTOR] = 'f', [KIND_FLOAT] = 'd'};
+	static const struct
+	{
+		const char *name;
+		char		format;		/* of its buffer; 0 for a list */
+	}			kinds[] = {
+		[KIND_ID] = {"id", 'q'}, [KIND_TEXT_ID] = {"text id", 0}, [KIND_VECTOR] = {"vector", 'f'},
+		[KIND_VECTORS] = {"vectors", 'f'}, [KIND_FLOAT] = {"float", 'd'}, [KIND_TEXT] = {"text", 0},
+	};
 
 	if (name == NULL)
 		return false;
-	if (strcmp(name, "id") == 0)
-		column->kind = KIND_ID;
-	else if (strcmp(name, "vector") == 0)
-		column->kind = KIND_VECTOR;
-	else if (strcmp(name, "float") == 0)
-		column->kind = KIND_FLOAT;
-	else if (strcmp(name, "text") == 0)
-		column->kind = KIND_TEXT;
-	else
+	while (column->kind < lengthof(kinds) && strcmp(name, kinds[column->kind].name) != 0)
+		column->kind++;
+	if (column->kind == lengthof(kinds))
 	{
 		PyErr_Format(PyExc_ValueError, "unknown kind of column '%s'", name);
 		return false;
 	}
-	column->target = column->kind == KIND_TEXT ? PyList_New(0) : (PyObject *) host_buffer_new(formats[column->kind]);
-	return column->target != NULL;
+	column->target = kinds[column->kind].format == 0 ? PyList_New(0) : (PyObject *) host_buffer_new(kinds[column->kind].format);
+	if (column->kind == KIND_VECTORS)
+		column->counts = (PyObject *) host_buffer_new('q');
+	return column->target != NULL && (column->counts != NULL || column->kind != KIND_VECTORS);
 }
 
 static bool
@@ -345,6 +406,24 @@ open_columns(SelectReceiver *state, PyObject *kinds)
 	return true;
 }
 
+/* The column as Python gets it: a list, a buffer, or for sets of vectors (buffer, counts). */
+static PyObject *
+column_result(SelectColumn *column, int64 rows)
+{
+	HostBuffer *buffer = (HostBuffer *) column->target;
+
+	if (column->kind == KIND_TEXT || column->kind == KIND_TEXT_ID)
+		return Py_NewRef(column->target);
+	if (column->kind != KIND_VECTORS)
+	{
+		host_buffer_shape(buffer, rows, column->kind == KIND_VECTOR ? column->dim : 0);
+		return Py_NewRef(column->target);
+	}
+	host_buffer_shape(buffer, buffer->used / (sizeof(float) * Max(column->dim, 1)), column->dim);
+	host_buffer_shape((HostBuffer *) column->counts, rows, 0);
+	return PyTuple_Pack(2, column->target, column->counts);
+}
+
 static PyObject *
 select_result(SelectReceiver *state)
 {
@@ -352,11 +431,12 @@ select_result(SelectReceiver *state)
 
 	for (int i = 0; list != NULL && i < state->ncolumns; i++)
 	{
-		SelectColumn *column = &state->columns[i];
+		PyObject   *item = column_result(&state->columns[i], state->rows);
 
-		if (column->kind != KIND_TEXT)
-			host_buffer_shape((HostBuffer *) column->target, state->rows, column->kind == KIND_VECTOR ? column->dim : 0);
-		PyList_SET_ITEM(list, i, Py_NewRef(column->target));
+		if (item == NULL)
+			Py_CLEAR(list);
+		else
+			PyList_SET_ITEM(list, i, item);
 	}
 	return list == NULL ? NULL : Py_BuildValue("NLL", list, (long long) state->rows, (long long) state->skipped);
 }
@@ -381,7 +461,10 @@ host_select(PyObject *self, PyObject *args)
 		host_guard(run_select, &state))
 		result = select_result(&state);
 	for (int i = 0; state.columns != NULL && i < state.ncolumns; i++)
+	{
 		Py_XDECREF(state.columns[i].target);
+		Py_XDECREF(state.columns[i].counts);
+	}
 	PyMem_Free(state.columns);
 	Py_XDECREF(state.arguments);
 	return result;

@@ -180,6 +180,10 @@ host_vector_fault_text(VectorFault fault)
 			return "is empty";
 		case VECTOR_NOT_FLAT:
 			return "has more than one dimension";
+		case VECTOR_NOT_MATRIX:
+			return "has more than two dimensions";
+		case VECTOR_RAGGED:
+			return "has vectors of different lengths";
 		case VECTOR_NOT_FINITE:
 			return "has an element that is NaN or infinite";
 		case VECTOR_OUT_OF_RANGE:
