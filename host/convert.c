@@ -287,7 +287,7 @@ json_from_python(PyObject *value)
 	return result;
 }
 
-/* Any other type: through its input function. */
+/* A text, or a value of any other type: through the type's input function. */
 static Datum
 input_from_python(PyObject *value, Oid type, int32 typmod)
 {
@@ -314,6 +314,8 @@ host_from_python(PyObject *value, Oid type, int32 typmod, bool *isnull)
 	*isnull = (value == Py_None);
 	if (*isnull)
 		return (Datum) 0;
+	if (PyUnicode_Check(value))
+		return input_from_python(value, type, typmod);
 	switch (type)
 	{
 		case INT2OID:
@@ -337,7 +339,7 @@ host_from_python(PyObject *value, Oid type, int32 typmod, bool *isnull)
 		case TEXTARRAYOID:
 			return text_array_from_python(value);
 		default:
-			if (host_is_attention_vector(type) && !PyUnicode_Check(value))
+			if (host_is_attention_vector(type))
 				return array_from_python(value, FLOAT4OID);
 			return input_from_python(value, type, typmod);
 	}

@@ -23,14 +23,16 @@ static CallSite *
 find_call_site(FunctionCallInfo fcinfo)
 {
 	FmgrInfo   *info = fcinfo->flinfo;
+	const HostBridge *bridge;
 	CallSite   *site;
 	PyObject   *name;
 
 	if (info->fn_extra != NULL)
 		return info->fn_extra;
+	bridge = host_bridge();
 	name = host_text_to_python(get_func_name(info->fn_oid));
 	site = MemoryContextAllocZero(info->fn_mcxt, sizeof(CallSite));
-	site->function = PyObject_CallFunctionObjArgs(host_bridge()->function, name, NULL);
+	site->function = PyObject_CallFunctionObjArgs(bridge->function, name, NULL);
 	Py_DECREF(name);
 	host_hold(info->fn_mcxt, host_checked(site->function));
 	Py_DECREF(site->function);

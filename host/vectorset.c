@@ -1,6 +1,7 @@
 /*
  * vectorset.c: values that hold several vectors of one length: vector[] and
  * halfvec[] of pgvector, and real[] and double precision[] of two dimensions.
+ * A value of one vector is a set of one.
  */
 #include "host.h"
 
@@ -11,9 +12,8 @@ host_vector_set_type(Oid type)
 {
 	VectorSetType set = {.kind = host_vector_kind(type)};
 
-	if (set.kind == VECTOR_REAL_ARRAY || set.kind == VECTOR_DOUBLE_ARRAY)
+	if (set.kind != VECTOR_NONE)
 		return set;
-	set.kind = VECTOR_NONE;
 	set.element = get_element_type(getBaseType(type));
 	if (!OidIsValid(set.element))
 		return set;
@@ -51,9 +51,16 @@ open_packed(const VectorSetType *type, VectorSet *set)
 VectorFault
 host_vector_set_open(const VectorSetType *type, struct varlena *value, VectorSet *set)
 {
+	VectorFault fault = VECTOR_OK;
+
 	set->array = (ArrayType *) value;
 	set->items = NULL;
 	set->count = 1;
+	if (!type->packed && (type->kind == VECTOR_PGVECTOR || type->kind == VECTOR_HALFVEC))
+	{
+		set->dim = host_vector_dim(type->kind, value, &fault);
+		return fault;
+	}
 	if (ARR_NDIM(set->array) == 0)
 		return VECTOR_EMPTY;
 	if (type->packed)
