@@ -187,7 +187,7 @@ load_bridge(void)
 	}			functions[] = {
 		{"open_table", &bridge.open_table}, {"describe", &bridge.describe},
 		{"estimate", &bridge.estimate}, {"explain", &bridge.explain},
-		{"start", &bridge.start}, {"validate", &bridge.validate}, {"import_schema", &bridge.import_schema},
+		{"start", &bridge.start}, {"validate", &bridge.validate},
 		{"function", &bridge.function}, {"pool", &bridge.pool}, {"Unknown", &bridge.unknown},
 	};
 
