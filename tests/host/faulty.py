@@ -76,7 +76,7 @@ COLUMNS: dict[str, tuple[str, Any]] = {
     "zero byte": ("t", ["a\0b"] * ROWS),
     "surrogate text": ("t", ["\ud800"] * ROWS),
     "number for a vector": ("v", np.zeros(ROWS, np.float32)),
-    "text for a vector": ("v", ["{1}"] * ROWS),
+    "text that is no vector": ("v", ["one"] * ROWS),
     "integers for a vector": ("v", np.zeros((ROWS, 2), np.int64)),
     "ragged vectors": ("v", [[1.0], [1.0, 2.0], []]),
 }
