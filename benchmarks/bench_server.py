@@ -54,7 +54,7 @@ def connect(running: Server) -> Connection:
 
 
 def embeddings() -> np.ndarray:
-    """The WordNet embeddings where they lie beside the checkout, else the shipped sample; float32 (n, 384)."""
+    """The WordNet embeddings beside the checkout, or else the shipped sample; float32 (n, 384)."""
     return np.load(WORDNET if WORDNET.exists() else SAMPLE).astype(np.float32)
 
 

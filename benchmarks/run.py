@@ -1,7 +1,7 @@
 """Run the benchmarks: `make bench`, or `make bench ONLY="overhead search"`.
 
-Peers and we in one run on a throw-away server, interleaved; medians with minimum and maximum in milliseconds. A
-workload whose answer is wrong is not timed, and the run fails.
+Peers and we in one run on a throw-away server, interleaved; medians with minimum and maximum in milliseconds.
+A workload whose answer is wrong is not timed, and the run fails.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def show(console: Console, workload: Workload, timings: list[Timing]) -> None:
 def main() -> int:
     """Run the wanted workloads; 1 if one of them gave a wrong answer."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
-    parser.add_argument("only", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument(
+        "only", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)}; all by default"
+    )
     parser.add_argument("--rounds", type=int, help="how often each contender runs")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What a workload is, and how its contenders are timed: interleaved, so that drift of the machine hits all alike."""
+"""What a workload is, and how its contenders are timed: interleaved, so that the machine's drift hits all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to do the work. `run` returns the milliseconds it measured itself, or None to be timed from outside."""
+    """One way to do the work. `run` returns its own milliseconds, or None to be timed from outside."""
 
     name: str
     run: Callable[[], float | None]

@@ -246,6 +246,13 @@ bigint_array_from_python(PyObject *value)
 
 	if (PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0)
 		host_raise();
+	if (view.itemsize != sizeof(int64) || strchr("lq", view.format[0]) == NULL)
+	{
+		char		format = view.format[0];
+
+		PyBuffer_Release(&view);
+		elog(ERROR, "a handler gave an array of format '%c' for bigint[]", format);
+	}
 	count = (int) (view.len / sizeof(int64));
 	items = palloc(Max(count, 1) * sizeof(Datum));
 	for (int i = 0; i < count; i++)

@@ -126,15 +126,20 @@ initialize_python(void)
 }
 
 static void
-start_python(void)
+check_interpreter(void)
 {
-	PyStatus	status;
-
 	if (access(host_python_path, X_OK) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIG_FILE_ERROR),
 				 errmsg("the server's account cannot run the interpreter \"%s\": %m", host_python_path),
 				 errhint("Run \"ruattn doctor\", or set ruattn_fdw.python to an interpreter that this account can run.")));
+}
+
+static void
+start_python(void)
+{
+	PyStatus	status;
+
 	status = initialize_python();
 	if (PyStatus_Exception(status))
 		ereport(ERROR,
@@ -224,6 +229,7 @@ start_bridge(void)
 	sigset_t	saved;
 	int			status = -1;
 
+	check_interpreter();
 	if (was_running)
 		check_running_interpreter();
 	else

@@ -107,15 +107,28 @@ table_columns(TupleDesc desc, AttrNumber *attnos)
 
 /* ---- what describe() returned ---- */
 
-static void
-read_roles(HostTable *table, PyObject *roles, const AttrNumber *attnos)
+/* The attno of the column at the index that `number` holds. */
+static AttrNumber
+described_column(PyObject *number, const AttrNumber *attnos, int count)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(roles); i++)
+	long		index = PyLong_AsLong(number);
+
+	if (index < 0 || index >= count)
+		elog(ERROR, "a handler described column %ld of %d", index, count);
+	return attnos[index];
+}
+
+static void
+read_roles(HostTable *table, PyObject *roles, const AttrNumber *attnos, int count)
+{
+	if (PyList_Size(roles) != count)
+		elog(ERROR, "a handler described %zd columns of %d", PyList_Size(roles), count);
+	for (int i = 0; i < count; i++)
 		table->roles[attnos[i] - 1] = (char) PyLong_AsLong(PyList_GetItem(roles, i));
 }
 
 static void
-read_groups(HostTable *table, PyObject *groups, const AttrNumber *attnos)
+read_groups(HostTable *table, PyObject *groups, const AttrNumber *attnos, int count)
 {
 	for (Py_ssize_t i = 0; i < PyList_Size(groups); i++)
 	{
@@ -123,13 +136,13 @@ read_groups(HostTable *table, PyObject *groups, const AttrNumber *attnos)
 		Bitmapset  *set = NULL;
 
 		for (Py_ssize_t j = 0; j < PyList_Size(group); j++)
-			set = bms_add_member(set, attnos[PyLong_AsLong(PyList_GetItem(group, j))]);
+			set = bms_add_member(set, described_column(PyList_GetItem(group, j), attnos, count));
 		table->groups = lappend(table->groups, set);
 	}
 }
 
 static void
-read_orders(HostTable *table, PyObject *orders, const AttrNumber *attnos)
+read_orders(HostTable *table, PyObject *orders, const AttrNumber *attnos, int count)
 {
 	table->norders = (int) PyList_Size(orders);
 	table->orders = palloc0(Max(table->norders, 1) * sizeof(TableOrder));
@@ -137,13 +150,13 @@ read_orders(HostTable *table, PyObject *orders, const AttrNumber *attnos)
 	{
 		PyObject   *order = PyList_GetItem(orders, i);
 
-		table->orders[i].attno = attnos[PyLong_AsLong(PyTuple_GetItem(order, 0))];
+		table->orders[i].attno = described_column(PyTuple_GetItem(order, 0), attnos, count);
 		table->orders[i].descending = PyObject_IsTrue(PyTuple_GetItem(order, 1)) == 1;
 	}
 }
 
 static void
-read_description(HostTable *table, PyObject *description, const AttrNumber *attnos)
+read_description(HostTable *table, PyObject *description, const AttrNumber *attnos, int count)
 {
 	PyObject   *roles;
 	PyObject   *groups;
@@ -153,9 +166,9 @@ read_description(HostTable *table, PyObject *description, const AttrNumber *attn
 	if (!PyArg_ParseTuple(description, "O!O!O!U", &PyList_Type, &roles, &PyList_Type, &groups,
 						  &PyList_Type, &orders, &hint))
 		host_raise();
-	read_roles(table, roles, attnos);
-	read_groups(table, groups, attnos);
-	read_orders(table, orders, attnos);
+	read_roles(table, roles, attnos, count);
+	read_groups(table, groups, attnos, count);
+	read_orders(table, orders, attnos, count);
 	table->hint = host_text_from_python(hint);
 	host_checked_status(PyErr_Occurred() ? -1 : 0);
 }
@@ -168,6 +181,7 @@ build_table(HostTable *table, Relation relation)
 	AttrNumber *attnos = palloc(Max(desc->natts, 1) * sizeof(AttrNumber));
 	PyObject   *options = table_options(RelationGetRelid(relation));
 	PyObject   *columns = table_columns(desc, attnos);
+	int			column_count = (int) PyList_GET_SIZE(columns);
 	PyObject   *handler = PyObject_CallFunctionObjArgs(bridge->open_table, options, columns, NULL);
 	PyObject   *description;
 
@@ -178,7 +192,7 @@ build_table(HostTable *table, Relation relation)
 	description = host_checked(PyObject_CallFunctionObjArgs(bridge->describe, handler, NULL));
 	table->natts = desc->natts;
 	table->roles = palloc0(Max(desc->natts, 1));
-	read_description(table, description, attnos);
+	read_description(table, description, attnos, column_count);
 	Py_DECREF(description);
 }
 

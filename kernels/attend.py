@@ -93,7 +93,7 @@ def pair_scorer(
     temperature: float | None = None,
     options: Mapping[str, object] | None = None,
 ) -> Callable[[Floats], float]:
-    """One query (d,) made ready to be compared with single keys (d,): key -> logit, the mean over heads, in float64.
+    """One query (d,) made ready for single keys (d,): key -> logit, the mean over heads, in float64.
 
     Errors are those of `attend`; NumericOverflow comes from the call.
     """

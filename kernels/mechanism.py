@@ -40,9 +40,9 @@ Normalise = Callable[[Floats, Floats, Options, Checkpoint], State]
 class Mechanism:
     """One entry of the registry.
 
-    feature: one of FEATURES, which an administrator may switch off. weight_kind: D weights >= 0 that sum to 1,
-    D0 the same with exact zeros, S signed or unnormalised. scope: P where a logit needs one pair only. operations: the tables
-    that take it. multi_head_family: 8 heads unless told otherwise, not 1.
+    feature: one of FEATURES, which an administrator may switch off. weight_kind: D weights >= 0 that sum to
+    1, D0 the same with exact zeros, S signed or unnormalised. scope: P where a logit needs one pair only.
+    operations: the tables that take it. multi_head_family: 8 heads unless told otherwise, not 1.
     """
 
     name: str

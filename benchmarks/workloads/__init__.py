@@ -2,6 +2,7 @@
 
 from workloads.cold_read import cold_read
 from workloads.connection import first_query, preloaded_first_query
+from workloads.cross import cross
 from workloads.overhead import overhead
 from workloads.search import search
 
@@ -11,4 +12,5 @@ WORKLOADS = {
     "preloaded_first_query": preloaded_first_query,
     "cold_read": cold_read,
     "search": search,
+    "cross": cross,
 }

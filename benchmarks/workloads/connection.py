@@ -6,6 +6,7 @@ import time
 
 from bench_server import Server, connect
 from workload import Contender, Workload
+
 from workloads.overhead import SEARCH, overhead
 
 

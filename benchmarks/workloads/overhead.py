@@ -7,7 +7,9 @@ import time
 from bench_server import Server, connect
 from workload import Contender, Workload
 
-SEARCH = "SELECT id, score FROM mha_search WHERE table_name = 'tiny' AND query_id = 1 AND num_heads = 1 AND k = 10"
+SEARCH = (
+    "SELECT id, score FROM mha_search WHERE table_name = 'tiny' AND query_id = 1 AND num_heads = 1 AND k = 10"
+)
 PLAIN = "SELECT id, embedding FROM tiny ORDER BY id DESC LIMIT 10"
 REPEATS = 200
 

@@ -1,4 +1,4 @@
-"""What an SQL function is: its DDL, its comment and its dispatch from the host are derived from one declaration."""
+"""What an SQL function is; DDL, comment and the host's dispatch are derived from one declaration."""
 
 from __future__ import annotations
 

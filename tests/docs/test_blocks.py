@@ -1,4 +1,4 @@
-"""Every SQL block of the documentation runs on the demo's data, in order, and answers with rows where it is a query."""
+"""Every SQL block of the documentation runs on the demo's data, and answers with rows where it is a query."""
 
 from __future__ import annotations
 

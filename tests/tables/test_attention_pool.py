@@ -41,7 +41,9 @@ def one(db: Connection, query: str) -> Any:
 
 def test_pooled_keys_and_values_equal_plain_attention(clicks: Any) -> None:
     db, keys, values = clicks
-    np.testing.assert_allclose(one(db, "SELECT attention_pool(q, k) FROM clicks"), attention(QUERY, keys, keys), atol=1e-5)
+    np.testing.assert_allclose(
+        one(db, "SELECT attention_pool(q, k) FROM clicks"), attention(QUERY, keys, keys), atol=1e-5
+    )
     pooled = one(db, "SELECT attention_pool(q::double precision[], k, v) FROM clicks")
     np.testing.assert_allclose(pooled, attention(QUERY, keys, values), atol=1e-5)
 
@@ -51,7 +53,9 @@ def test_another_mechanism_by_name(clicks: Any) -> None:
     unit = keys / np.linalg.norm(keys, axis=1, keepdims=True)
     direction = QUERY / np.linalg.norm(QUERY) * np.sqrt(DIMENSIONS)
     expected = attention(direction, unit, keys, temperature=0.1)
-    np.testing.assert_allclose(one(db, "SELECT attention_pool(q, k, 'cosine') FROM clicks"), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        one(db, "SELECT attention_pool(q, k, 'cosine') FROM clicks"), expected, atol=1e-5
+    )
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="multi_head"):
         one(db, "SELECT attention_pool(q, k, 'multi_head') FROM clicks")
 
@@ -64,7 +68,9 @@ def test_groups_filters_and_windows(clicks: Any) -> None:
         np.testing.assert_allclose(pooled, attention(QUERY, keys[session::7], values[session::7]), atol=1e-5)
     pooled = one(db, "SELECT attention_pool(q, k, v) FILTER (WHERE session = 3) FROM clicks")
     np.testing.assert_allclose(pooled, attention(QUERY, keys[3::7], values[3::7]), atol=1e-5)
-    running = db.execute("SELECT attention_pool(q, k, v) OVER (ORDER BY id) FROM clicks WHERE id < 20").fetchall()
+    running = db.execute(
+        "SELECT attention_pool(q, k, v) OVER (ORDER BY id) FROM clicks WHERE id < 20"
+    ).fetchall()
     for number, (pooled,) in enumerate(running, 1):
         np.testing.assert_allclose(pooled, attention(QUERY, keys[:number], values[:number]), atol=1e-5)
 
