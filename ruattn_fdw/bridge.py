@@ -109,7 +109,8 @@ def function(name: str) -> Callable[..., Any]:
     The host asks once for each call in a query.
     """
     THREADS.use(host_api.integer_setting("threads"))
-    return functions.FUNCTIONS[name].run
+    run: Callable[..., Any] = functions.FUNCTIONS[name].run
+    return run
 
 
 def preload() -> None:
