@@ -237,12 +237,16 @@ array_from_python(PyObject *value, Oid element)
 	return result;
 }
 
+/* An int64 array as an SQL array of integers of any width. */
 static Datum
-bigint_array_from_python(PyObject *value)
+integer_array_from_python(PyObject *value, Oid element)
 {
 	Py_buffer	view;
 	Datum	   *items;
 	int			count;
+	int16		length;
+	bool		byval;
+	char		align;
 
 	if (PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0)
 		host_raise();
@@ -256,9 +260,15 @@ bigint_array_from_python(PyObject *value)
 	count = (int) (view.len / sizeof(int64));
 	items = palloc(Max(count, 1) * sizeof(Datum));
 	for (int i = 0; i < count; i++)
-		items[i] = Int64GetDatum(((int64 *) view.buf)[i]);
+	{
+		int64		number = ((int64 *) view.buf)[i];
+
+		items[i] = element == INT8OID ? Int64GetDatum(number) :
+			element == INT4OID ? Int32GetDatum((int32) number) : Int16GetDatum((int16) number);
+	}
 	PyBuffer_Release(&view);
-	return PointerGetDatum(construct_array(items, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	get_typlenbyvalalign(element, &length, &byval, &align);
+	return PointerGetDatum(construct_array(items, count, element, length, byval, align));
 }
 
 static Datum
@@ -342,7 +352,11 @@ host_from_python(PyObject *value, Oid type, int32 typmod, bool *isnull)
 		case FLOAT8ARRAYOID:
 			return array_from_python(value, FLOAT8OID);
 		case INT8ARRAYOID:
-			return bigint_array_from_python(value);
+			return integer_array_from_python(value, INT8OID);
+		case INT4ARRAYOID:
+			return integer_array_from_python(value, INT4OID);
+		case INT2ARRAYOID:
+			return integer_array_from_python(value, INT2OID);
 		case TEXTARRAYOID:
 			return text_array_from_python(value);
 		default:

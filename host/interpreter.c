@@ -192,7 +192,7 @@ load_bridge(void)
 	}			functions[] = {
 		{"open_table", &bridge.open_table}, {"describe", &bridge.describe},
 		{"estimate", &bridge.estimate}, {"explain", &bridge.explain},
-		{"start", &bridge.start}, {"validate", &bridge.validate},
+		{"start", &bridge.start}, {"validate", &bridge.validate}, {"import_schema", &bridge.import_schema},
 		{"function", &bridge.function}, {"pool", &bridge.pool}, {"Unknown", &bridge.unknown},
 	};
 

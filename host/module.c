@@ -71,5 +71,6 @@ ruattn_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = hostReScanForeignScan;
 	routine->EndForeignScan = hostEndForeignScan;
 	routine->ExplainForeignScan = hostExplainForeignScan;
+	routine->ImportForeignSchema = hostImportForeignSchema;
 	PG_RETURN_POINTER(routine);
 }

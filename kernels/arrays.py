@@ -39,7 +39,7 @@ def spans(length: int, bytes_each: int) -> Iterator[slice]:
 
 def by_heads(vectors: Floats, heads: int) -> Floats:
     """A view (..., H, d/H) of vectors (..., d)."""
-    return vectors.reshape(*vectors.shape[:-1], heads, -1)
+    return vectors.reshape(*vectors.shape[:-1], heads, vectors.shape[-1] // heads)
 
 
 def head_dots(query: Floats, keys: Floats, out: Floats) -> None:

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, spans, uninterrupted
-from .errors import InvalidOption, InvalidShape, NumericOverflow
-from .mechanism import Mechanism, Scorer, parse_num_heads, parse_options, parse_temperature
+from .arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
+from .errors import InvalidOption, InvalidShape
+from .logits import Exact, check_width, overflow, score_keys
+from .mechanism import Mechanism, Options, Problem, parse_num_heads, parse_options, parse_temperature
+from .positions import Positions
 from .softmax import State, settle
+from .weights import Weights, scattered
+
+__all__ = ["Weights", "attend", "pair_logit", "pair_scorer"]
+
+_LOG_MAX32 = float(np.log(MAX32))
+"""Logarithm of the largest kernel that float32 holds."""
 
 _HEAVY = 64
 """Keys whose exact logits settle the log-sum-exp."""
 
 _COARSE = 1e-3 / EPS32
 """Logits that float32 rounds by more than a thousandth; softmax of such is taken in float64 throughout."""
-
-
-@dataclass
-class Weights:
-    """Attention of one query over n keys, row by row.
-
-    score (n,): mean over heads of the weight after normalisation over all keys. logit (n,): mean over heads
-    of the logit, NaN for a key that the mechanism masks out. head_scores (H, n): weights of each head.
-    lse (H,): log-sum-exp of each head's logits, or the normaliser given in its place; None where the
-    mechanism has none.
-
-    For ranking: whole is the softmax over all keys, exact(rows) gives float64 logits (H, len(rows)); both are
-    None where scores are final as they are. slack (n,) bounds how far a logit, or the log of a score, is off.
-    """
-
-    score: F32
-    logit: F32
-    head_scores: F32
-    lse: F64 | None
-    whole: State | None = None
-    exact: Callable[[Rows], F64] | None = None
-    slack: F32 | None = None
 
 
 def attend(
@@ -51,38 +36,86 @@ def attend(
     temperature: float | None = None,
     options: Mapping[str, object] | None = None,
     normaliser: Floats | None = None,
+    positions: Positions | None = None,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Weights:
     """Scores of query (d,) over keys (n, d) float32, both finite.
 
     num_heads, temperature and options are the mechanism's own where left out. normaliser (H,) takes the place
-    of the log-sum-exp over these keys, so that scores are those of a larger whole. checkpoint is called
-    between blocks and may raise. Raises InvalidOption, UnknownOption, InvalidShape, and NumericOverflow for a
-    logit beyond the range of float32.
+    of the log-sum-exp over these keys, so that scores are those of a larger whole. positions are needed by
+    mechanisms that know an order. checkpoint is called between blocks and may raise. Raises InvalidOption,
+    UnknownOption, InvalidShape, and NumericOverflow for a logit beyond the range of float32.
     """
     heads = _checked_heads(mechanism, query, num_heads)
     divisor = parse_temperature(mechanism, temperature)
     chosen = parse_options(mechanism, options or {})
-    normaliser = _checked_normaliser(normaliser, heads)
+    normaliser = checked_normaliser(normaliser, heads)
     if not len(keys):
-        return _over_no_keys(heads, normaliser)
-    _check_width(query, keys.shape[1])
-    slices = _slices(query, heads)
+        return over_no_keys(mechanism, heads, normaliser)
+    check_width(query, keys.shape[1])
+    problem = Problem(_slices(query, heads), keys, divisor, chosen, normaliser, positions, checkpoint)
+    if mechanism.weigh is not None:
+        return mechanism.weigh(problem)
+    rows = _visible_rows(mechanism, problem)
+    if rows is None:
+        return _softmax_over(mechanism, problem, query, None)
+    if not len(rows):
+        return scattered(over_no_keys(mechanism, heads, normaliser), rows, len(keys))
+    return scattered(_softmax_over(mechanism, problem, query, rows), rows, len(keys))
 
+
+def _visible_rows(mechanism: Mechanism, problem: Problem) -> Rows | None:
+    """Indexes of the keys that the query may see, None for all."""
+    if mechanism.visible is None:
+        return None
+    if problem.positions is None:
+        raise InvalidOption(f"{mechanism.name} needs positions, the keys have none")
+    visible = mechanism.visible(problem.positions, problem.options)
+    return None if visible.all() else np.flatnonzero(visible)
+
+
+def _softmax_over(mechanism: Mechanism, problem: Problem, query: Floats, rows: Rows | None) -> Weights:
+    """Weights of the keys at these indexes, None for all; `exact` goes by indexes of all keys."""
+    slices, keys, checkpoint, heads = problem.query, problem.keys, problem.checkpoint, len(problem.query)
     with np.errstate(all="ignore"):
-        fast = mechanism.scorer(slices, divisor, chosen, np.float32)
-        fast_logits, slack = _score_keys(fast, query, keys, heads, checkpoint)
-        precise = mechanism.scorer(slices, divisor, chosen, np.float64)
-        exact = _Exact(precise, keys, heads, checkpoint)
-        coarse = max(fast_logits.max(), -fast_logits.min()) > _COARSE
-        logits = exact(np.arange(len(keys))) if coarse else fast_logits
-        weights = np.empty_like(logits)
-        state = mechanism.normalise(logits, weights, chosen, checkpoint)
-        whole = _finish(state, logits, weights, exact, normaliser)
-        slack += np.float32(EPS32) * (2 * np.abs(state.maximum).max() + 16)
-        head_scores = weights.astype(np.float32, copy=False)
-        logit = _mean(logits).astype(np.float32, copy=False)
-    return Weights(_mean(head_scores), logit, head_scores, whole.lse, whole, exact, slack)
+        fast = mechanism.scorer(slices, problem.temperature, problem.options, np.float32)
+        fast_logits, slack = score_keys(fast, query, keys, rows, heads, checkpoint)
+        if mechanism.kernel and fast_logits.max() > _LOG_MAX32:
+            row = int(fast_logits.max(axis=0).argmax())
+            row = row if rows is None else int(rows[row])
+            raise overflow(f"the logit of query and row {row}", query, keys[row], row=row)
+        precise = mechanism.scorer(slices, problem.temperature, problem.options, np.float64)
+        exact = Exact(precise, keys, heads, checkpoint)
+        seen = np.arange(len(keys)) if rows is None else rows
+        return weigh_logits(
+            mechanism, problem.options, fast_logits, slack, seen, exact, problem.normaliser, checkpoint
+        )
+
+
+def weigh_logits(
+    mechanism: Mechanism,
+    options: Options,
+    fast_logits: F32,
+    slack: F32,
+    seen: Rows,
+    exact: Callable[[Rows], F64],
+    normaliser: F64 | None,
+    checkpoint: Checkpoint,
+) -> Weights:
+    """Weights of the keys at the indexes `seen` from float32 logits (H, n), off by at most slack (n,).
+
+    exact gives float64 logits by index. Call it under np.errstate: what overflows here has been seen to.
+    """
+    coarse = max(fast_logits.max(), -fast_logits.min()) > _COARSE
+    logits = exact(seen) if coarse else fast_logits
+    weights = np.empty_like(logits)
+    state = mechanism.normalise(logits, weights, options, checkpoint)
+    whole = _finish(state, logits, weights, lambda places: exact(seen[places]), normaliser)
+    slack += np.float32(EPS32) * (2 * np.abs(state.maximum).max() + 16)
+    head_scores = weights.astype(np.float32, copy=False)
+    logit = _mean(logits).astype(np.float32, copy=False)
+    score = _mean(head_scores)
+    return Weights(score, logit, head_scores, whole.lse, whole, exact, slack, mechanism.kernel)
 
 
 def pair_scorer(
@@ -105,11 +138,13 @@ def pair_scorer(
 
     def logit(key: Floats) -> float:
         if len(key) != query.size:
-            _check_width(query, len(key))
+            check_width(query, len(key))
         scorer.logits(np.asarray(key, np.float64)[None], out)
+        if mechanism.kernel:
+            np.exp(out, out=out)
         value = float(out[0, 0] if heads == 1 else out.mean())
         if not abs(value) <= MAX32:
-            raise _overflow("the logit of query and key", query, key)
+            raise overflow("the logit of query and key", query, key)
         return value
 
     return logit
@@ -120,38 +155,9 @@ def pair_logit(mechanism: Mechanism, query: Floats, key: Floats, **settings: Any
     return pair_scorer(mechanism, query, **settings)(key)
 
 
-class _Exact:
-    """Logits of chosen keys in float64."""
-
-    def __init__(self, scorer: Scorer, keys: F32, heads: int, checkpoint: Checkpoint) -> None:
-        self._scorer, self._keys, self._heads, self._checkpoint = scorer, keys, heads, checkpoint
-
-    def __call__(self, rows: Rows) -> F64:
-        out = np.empty((self._heads, len(rows)))
-        for span in spans(len(rows), 8 * self._keys.shape[1]):
-            self._scorer.logits(self._keys[rows[span]].astype(np.float64), out[:, span])
-            self._checkpoint()
-        return out
-
-
-def _score_keys(
-    scorer: Scorer, query: Floats, keys: F32, heads: int, checkpoint: Checkpoint
-) -> tuple[F32, F32]:
-    """Logits (H, n) and the bound (n,) on their rounding, by blocks of keys that stay in the cache."""
-    logits = np.empty((heads, len(keys)), np.float32)
-    slack = np.empty(len(keys), np.float32)
-    for span in spans(len(keys), 4 * keys.shape[1]):
-        block = keys[span]
-        scorer.logits(block, logits[:, span])
-        if not np.isfinite(logits[:, span]).all():
-            bad = span.start + int(np.flatnonzero(~np.isfinite(logits[:, span]).all(axis=0))[0])
-            raise _overflow(f"the logit of query and row {bad}", query, keys[bad], row=bad)
-        slack[span] = scorer.rounding(block)
-        checkpoint()
-    return logits, slack
-
-
-def _finish(state: State, logits: Floats, weights: Floats, exact: _Exact, normaliser: F64 | None) -> State:
+def _finish(
+    state: State, logits: Floats, weights: Floats, exact: Callable[[Rows], F64], normaliser: F64 | None
+) -> State:
     """Turn exp(logit - maximum) in `weights` (H, n) into weights under the softmax over all keys, returned.
 
     The heaviest keys, which carry most of the rounding error, are computed anew from exact logits.
@@ -197,10 +203,11 @@ def _slices(query: Floats, heads: int) -> F64:
     return query.astype(np.float64).reshape(heads, -1)
 
 
-def _over_no_keys(heads: int, normaliser: F64 | None) -> Weights:
+def over_no_keys(mechanism: Mechanism, heads: int, normaliser: F64 | None) -> Weights:
+    """The weights where there is no key to score."""
     nothing = np.empty((heads, 0), np.float32)
     lse = np.full(heads, -np.inf) if normaliser is None else normaliser
-    return Weights(nothing[0].copy(), nothing[0].copy(), nothing, lse)
+    return Weights(nothing[0].copy(), nothing[0].copy(), nothing, lse, kernel=mechanism.kernel)
 
 
 def _checked_heads(mechanism: Mechanism, query: Floats, num_heads: int | None) -> int:
@@ -209,12 +216,8 @@ def _checked_heads(mechanism: Mechanism, query: Floats, num_heads: int | None) -
     return parse_num_heads(mechanism, num_heads, query.size)
 
 
-def _check_width(query: Floats, width: int) -> None:
-    if query.size != width:
-        raise InvalidShape(f"query has {query.size} dimensions, keys have {width}")
-
-
-def _checked_normaliser(normaliser: Floats | None, heads: int) -> F64 | None:
+def checked_normaliser(normaliser: Floats | None, heads: int) -> F64 | None:
+    """The normaliser (H,) in float64; InvalidOption where it does not fit."""
     if normaliser is None:
         return None
     if normaliser.shape != (heads,):
@@ -225,12 +228,3 @@ def _checked_normaliser(normaliser: Floats | None, heads: int) -> F64 | None:
     if not np.isfinite(normaliser).all():
         raise InvalidOption("normaliser holds a value that is not finite")
     return normaliser.astype(np.float64)
-
-
-def _overflow(what: str, query: Floats, key: Floats, row: int | None = None) -> NumericOverflow:
-    largest = [float(np.abs(vector).max()) for vector in (query, key)]
-    return NumericOverflow(
-        f"{what} overflows single precision: their largest values are {largest[0]:g} and {largest[1]:g}",
-        "Scale the vectors down, or raise the temperature.",
-        row,
-    )

@@ -41,6 +41,22 @@ class NumericOverflow(KernelError):
         self.row = row
 
 
+class OutOfDomain(KernelError):
+    """A vector that is no point of the mechanism's space.
+
+    what: says so of a subject, which is `subject`, or the key at index `row`.
+    """
+
+    def __init__(self, what: str, hint: str, subject: str | None = None, row: int | None = None) -> None:
+        super().__init__(f"{subject or f'row {row}'} {what}", hint)
+        self.what = what
+        self.row = row
+
+    def at(self, row: int) -> OutOfDomain:
+        """The same of the key at this index, where its own is one within a block; of a subject itself."""
+        return self if self.row is None else OutOfDomain(self.what, self.hint or "", None, row)
+
+
 def shown(value: object, limit: int = 60) -> str:
     """The value as an error message shows it: its repr, cut at `limit` characters."""
     text = repr(value[:limit] if isinstance(value, str) else value)

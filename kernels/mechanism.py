@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from . import options
-from .arrays import F64, Checkpoint, Floats
+from .arrays import F32, F64, Checkpoint, Floats, Rows
 from .errors import InvalidOption, InvalidShape, shown
-from .options import Interval, Number, Option
+from .options import Interval, Option, Value
+from .positions import Positions
+from .sets import SetProblem
 from .softmax import State, exponentials
+from .weights import Weights
 
 FEATURES = ("attention", "flash", "graph", "hyperbolic", "moe")
 
-Options = Mapping[str, Number | None]
+Options = Mapping[str, Any]
+
+PAIR_OPERATIONS = (
+    "attention_score",
+    "mha_search",
+    "attention",
+    "cross_attention",
+    "sliding_attention",
+    "attention_pool",
+)
+"""The tables and functions that take any mechanism whose logits need one pair only."""
+
+ORDERED_OPERATIONS = ("mha_search", "attention")
+"""Those that take mechanisms which need an order."""
 
 TEMPERATURE = Option("temperature", float, 1.0, Interval(0, low_open=True), "Logits are divided by it.")
 
@@ -35,14 +54,83 @@ MakeScorer = Callable[[F64, float, Options, type], Scorer]
 Normalise = Callable[[Floats, Floats, Options, Checkpoint], State]
 """Writes exp(logits - maximum) of logits (H, n) into the second array; returns maximum and sum of each."""
 
+Visible = Callable[[Positions, Options], npt.NDArray[np.bool_]]
+"""Positions of n keys and a query, options -> (n,) which keys the query may see."""
+
+Aggregate = Callable[[Floats, Floats, Options], Floats]
+"""Weights (H, m, n), values (H, n, w), options -> outputs (H, m, w) of m queries."""
+
+
+Remark = Callable[[F32, int, Options], str | None]
+"""Keys (n, d), number of heads, options -> what users must be told of the answer."""
+
+
+class EdgeScorer(Protocol):
+    """Scores edges of a graph by the features of their ends."""
+
+    def __call__(self, features: F32, centres: Rows, neighbours: Rows, checkpoint: Checkpoint) -> F64:
+        """Logits (E, H) of edges, whose ends are rows (E,) of the nodes' features (n, d)."""
+
+
+MakeEdgeScorer = Callable[[int, int, float, Options], EdgeScorer]
+"""Dimensions of the features, number of heads, temperature, options -> scorer of edges."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Maps under which a logit (of a kernel mechanism: the kernel) is a plain dot product.
+
+    With them many queries go through one matrix product. queries: slices (..., w), temperature, options ->
+    (..., f); keys: slices (..., w), options -> (..., f) in the same dtype.
+    """
+
+    queries: Callable[[F64, float, Options], Floats]
+    keys: Callable[[Floats, Options], Floats]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One query before all its keys, checked: what a mechanism that needs the whole set works on.
+
+    query (H, d/H), keys (n, d) with n >= 1, normaliser (H,) or None.
+    """
+
+    query: F64
+    keys: F32
+    temperature: float
+    options: Options
+    normaliser: F64 | None
+    positions: Positions | None
+    checkpoint: Checkpoint
+
+
+def not_pairwise(query: F64, temperature: float, options: Options, dtype: type) -> Scorer:
+    """The scorer of mechanisms that have none: pairs outside of a graph have no logit."""
+    raise InvalidOption("this mechanism scores the edges of a graph, not pairs of vectors")
+
+
+def weighted_sum(weights: Floats, values: Floats, options: Options) -> Floats:
+    """The sum of the values by weight, head by head."""
+    result: Floats = np.matmul(weights, values)
+    return result
+
 
 @dataclass(frozen=True)
 class Mechanism:
     """One entry of the registry.
 
     feature: one of FEATURES, which an administrator may switch off. weight_kind: D weights >= 0 that sum to
-    1, D0 the same with exact zeros, S signed or unnormalised. scope: P where a logit needs one pair only.
-    operations: the tables that take it. multi_head_family: 8 heads unless told otherwise, not 1.
+    1, D0 the same with exact zeros, S signed or unnormalised. scope: P where a logit needs one pair only,
+    P+pos where it needs positions too, SET where it needs all keys, GRAPH where it scores edges. operations:
+    the tables that take it. multi_head_family: 8 heads unless told otherwise, not 1. presets: the options
+    that an alias stands for. temperature: None where logits are not divided by any.
+
+    How it computes: `scorer` gives logits, `normalise` makes weights of them, `visible` says which keys count
+    at all, which takes an order. `weigh` takes the place of all three where weights are no matter of single
+    pairs. kernel: logits are logarithms of what users see. features: only where logits depend on the pair
+    alone. `aggregate` makes outputs of weights and values. edges: the scorer of a mechanism over graphs,
+    which has no other. weigh_sets: where rows are sets of vectors. remark: what users must be told of an
+    answer over these keys.
     """
 
     name: str
@@ -54,14 +142,34 @@ class Mechanism:
     best_for: str
     formula: str
     reference: str
-    scorer: MakeScorer
-    operations: tuple[str, ...] = ("attention_score", "mha_search", "attention_pool")
+    scorer: MakeScorer = not_pairwise
+    operations: tuple[str, ...] = PAIR_OPERATIONS
     parameters: tuple[Option, ...] = ()
+    presets: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     weight_kind: str = "D"
     scope: str = "P"
     multi_head_family: bool = False
-    temperature: Option = TEMPERATURE
+    temperature: Option | None = TEMPERATURE
     normalise: Normalise = exponentials
+    visible: Visible | None = None
+    weigh: Callable[[Problem], Weights] | None = None
+    weigh_sets: Callable[[SetProblem], Weights] | None = None
+    kernel: bool = False
+    features: Features | None = None
+    aggregate: Aggregate = weighted_sum
+    edges: MakeEdgeScorer | None = None
+    remark: Remark | None = None
+
+    def preset(self, alias: str) -> Mechanism:
+        """The mechanism as this alias names it: with the defaults that the alias stands for."""
+        defaults = self.presets.get(alias, {})
+        parameters = tuple(replace(o, default=defaults.get(o.name, o.default)) for o in self.parameters)
+        return replace(self, parameters=parameters)
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether keys and query must have positions."""
+        return self.visible is not None
 
     @property
     def default_num_heads(self) -> int:
@@ -69,12 +177,12 @@ class Mechanism:
         return 8 if self.multi_head_family else 1
 
     @property
-    def default_temperature(self) -> float:
-        """Temperature where none is given."""
-        return float(self.temperature.default or 1)
+    def default_temperature(self) -> float | None:
+        """Temperature where none is given; None where there is none at all."""
+        return None if self.temperature is None else float(self.temperature.default or 1)
 
 
-def parse_options(mechanism: Mechanism, given: Mapping[str, object]) -> dict[str, Number | None]:
+def parse_options(mechanism: Mechanism, given: Mapping[str, object]) -> dict[str, Value | None]:
     """Every option of the mechanism with its value in effect; UnknownOption or InvalidOption otherwise."""
     return options.parse(mechanism.name, mechanism.parameters, given)
 
@@ -82,8 +190,15 @@ def parse_options(mechanism: Mechanism, given: Mapping[str, object]) -> dict[str
 def parse_temperature(mechanism: Mechanism, given: object) -> float:
     """The temperature in effect; InvalidOption outside the mechanism's range."""
     if given is None:
-        return mechanism.default_temperature
-    return float(mechanism.temperature.parse(given) or 0)
+        return mechanism.default_temperature or 1.0
+    if mechanism.temperature is not None:
+        return float(mechanism.temperature.parse(given) or 0)
+    if given != 1:
+        raise InvalidOption(
+            f"temperature is {shown(given)}, {mechanism.name} takes none",
+            "Leave it out, or choose a mechanism with a softmax.",
+        )
+    return 1.0
 
 
 def parse_num_heads(mechanism: Mechanism, given: object, dimensions: int) -> int:

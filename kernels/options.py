@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from .errors import InvalidOption, UnknownOption, shown
 
 Number = int | float
-_KINDS: dict[type, str] = {int: "an integer", float: "a number"}
-_JSON_TYPES: dict[type, str] = {int: "integer", float: "number"}
+Value = int | float | bool | str
+_KINDS: dict[type, str] = {int: "an integer", float: "a number", bool: "true or false", str: "a text"}
+_JSON_TYPES: dict[type, str] = {int: "integer", float: "number", bool: "boolean", str: "string"}
+_ACCEPTED: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,9 @@ class Interval:
     high: Number = math.inf
     low_open: bool = False
 
-    def __contains__(self, value: Number) -> bool:
-        return (value > self.low if self.low_open else value >= self.low) and value <= self.high
+    def __contains__(self, value: Any) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        return above and value <= self.high and math.isfinite(value)
 
     def __str__(self) -> str:
         left = "(" if self.low_open else "["
@@ -32,35 +36,41 @@ class Interval:
 
 @dataclass(frozen=True)
 class Option:
-    """One option: `default` None means a value derived from the data, as `help` says."""
+    """One option: `default` None means a value derived from the data, as `help` says.
+
+    `range` bounds a number; a text is one of its members; True or False has none.
+    """
 
     name: str
-    type: type[int] | type[float]
-    default: Number | None
-    range: Interval
+    type: type[int] | type[float] | type[bool] | type[str]
+    default: Value | None
+    range: Interval | tuple[str, ...] | None
     help: str
 
-    def parse(self, value: object) -> Number | None:
+    def parse(self, value: object) -> Value | None:
         """The value as `type` within `range`, else InvalidOption. None only where it is the default."""
         if value is None and self.default is None:
             return None
-        number = self._typed(value)
-        if not math.isfinite(number) or number not in self.range:
+        typed = self._typed(value)
+        if self.range is not None and typed not in self.range:
+            among = f"one of {', '.join(self.range)}" if isinstance(self.range, tuple) else f"in {self.range}"
             raise InvalidOption(
-                f"{self.name} is {shown(value)}, it must lie in {self.range}",
+                f"{self.name} is {shown(value)}, it must {'be' if self.type is str else 'lie'} {among}",
                 f"{self.help} The default is {self.default_text}.",
             )
-        return number
+        return typed
 
-    def _typed(self, value: object) -> Number:
-        allowed = int if self.type is int else (int, float)
-        if isinstance(value, bool) or not isinstance(value, allowed):
+    def _typed(self, value: object) -> Value:
+        plain = isinstance(value, (int, float, str)) and isinstance(value, bool) == (self.type is bool)
+        if not plain or not isinstance(value, _ACCEPTED[self.type]):
             raise InvalidOption(
                 f"{self.name} must be {_KINDS[self.type]}, not {shown(value)}",
                 f"{self.help} The default is {self.default_text}.",
             )
+        if self.type is not float:
+            return cast(Value, value)
         try:
-            return self.type(value)
+            return float(cast(Number, value))
         except OverflowError:
             return math.inf
 
@@ -74,13 +84,17 @@ class Option:
         schema: dict[str, object] = {"type": _JSON_TYPES[self.type], "description": self.help}
         if self.default is not None:
             schema["default"] = self.default
-        schema["exclusiveMinimum" if self.range.low_open else "minimum"] = self.range.low
-        if math.isfinite(self.range.high):
-            schema["maximum"] = self.range.high
+        if isinstance(self.range, tuple):
+            schema["enum"] = list(self.range)
+        elif self.range is not None:
+            if math.isfinite(self.range.low):
+                schema["exclusiveMinimum" if self.range.low_open else "minimum"] = self.range.low
+            if math.isfinite(self.range.high):
+                schema["maximum"] = self.range.high
         return schema
 
 
-def parse(owner: str, declared: tuple[Option, ...], given: Mapping[str, object]) -> dict[str, Number | None]:
+def parse(owner: str, declared: tuple[Option, ...], given: Mapping[str, object]) -> dict[str, Value | None]:
     """Every declared option with its value in effect.
 
     UnknownOption lists the valid keys of `owner`; InvalidOption names type, range and the value given.

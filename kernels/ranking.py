@@ -62,7 +62,8 @@ class _Ranking:
         candidates = self._candidates(count)
         if refine and self._exact is not None:
             self._refine(candidates[self._slack[candidates] > 0])
-        order = np.lexsort((self._ids[candidates], -self._weights.logit[candidates], -self._key[candidates]))
+        logit = self._weights.shown_logit(candidates)
+        order = np.lexsort((self._ids[candidates], -logit, -self._key[candidates]))
         rows = candidates[order[:count]]
         self._write_monotone(rows)
         self._drop(rows)

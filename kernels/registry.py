@@ -5,10 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 
-from .core import flash_v2, multi_head, scaled_dot
+from .core import causal, cross, flash_v2, multi_head, scaled_dot
 from .errors import UnknownMechanism, shown
+from .graph import gat, gatv2
+from .hyperbolic import hyperbolic, lorentz, poincare
+from .late import max_sim
+from .linear import linear
 from .mechanism import Mechanism, json_schema, parse_options
+from .moe import moe
 from .scoring import cosine
+from .sparse import sliding_window, sparse
 
 __all__ = ["MECHANISMS", "find", "json_schema", "parse_options"]
 
@@ -16,7 +22,19 @@ MECHANISMS: tuple[Mechanism, ...] = (
     scaled_dot.MECHANISM,
     multi_head.MECHANISM,
     flash_v2.MECHANISM,
+    cross.MECHANISM,
+    causal.MECHANISM,
     cosine.MECHANISM,
+    linear.MECHANISM,
+    sparse.MECHANISM,
+    sliding_window.MECHANISM,
+    gat.MECHANISM,
+    gatv2.MECHANISM,
+    hyperbolic.MECHANISM,
+    poincare.MECHANISM,
+    lorentz.MECHANISM,
+    moe.MECHANISM,
+    max_sim.MECHANISM,
 )
 
 
@@ -25,7 +43,11 @@ def spelling(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).lower()
 
 
-_BY_SPELLING = {spelling(name): m for m in MECHANISMS for name in (m.name, *m.aliases)}
+_BY_SPELLING = {
+    spelling(name): m.preset(name) if name in m.presets else m
+    for m in MECHANISMS
+    for name in (m.name, *m.aliases)
+}
 
 
 def find(name: str) -> Mechanism:

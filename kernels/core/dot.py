@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, head_dots
-from ..mechanism import Options
+from ..mechanism import Features, Options
 
 
 class DotScorer:
@@ -36,7 +36,20 @@ class DotScorer:
 
 def dot_scorer(query: F64, temperature: float, options: Options, dtype: type) -> DotScorer:
     """Dot products over sqrt(d/H), or times the option `scale` where the mechanism has it and it is given."""
+    return DotScorer(query, _factor(query, temperature, options), dtype)
+
+
+def _factor(slices: F64, temperature: float, options: Options) -> float:
     scale = options.get("scale")
-    if scale is None:
-        scale = 1 / math.sqrt(query.shape[1])
-    return DotScorer(query, scale / temperature, dtype)
+    return float((1 / math.sqrt(slices.shape[-1]) if scale is None else scale) / temperature)
+
+
+def _scaled(slices: F64, temperature: float, options: Options) -> F64:
+    return slices * _factor(slices, temperature, options)
+
+
+def _as_they_are(slices: Floats, options: Options) -> Floats:
+    return slices
+
+
+DOT_FEATURES = Features(_scaled, _as_they_are)

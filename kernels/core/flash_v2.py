@@ -14,7 +14,7 @@ from ..arrays import BLOCK_BYTES, F64, Checkpoint, Floats, uninterrupted
 from ..mechanism import Mechanism, Options
 from ..options import Interval, Option
 from ..softmax import State, merge
-from .dot import dot_scorer
+from .dot import DOT_FEATURES, dot_scorer
 
 _BLOCK = Interval(1, 2**31 - 1)
 
@@ -117,5 +117,6 @@ MECHANISM = Mechanism(
         Option("block_size_kv", int, 64, _BLOCK, "Keys in a tile; the result does not depend on it."),
     ),
     scorer=dot_scorer,
+    features=DOT_FEATURES,
     normalise=online_exponentials,
 )

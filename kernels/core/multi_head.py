@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..mechanism import Mechanism
-from .dot import dot_scorer
+from .dot import DOT_FEATURES, dot_scorer
 
 MECHANISM = Mechanism(
     name="multi_head",
@@ -18,4 +18,5 @@ MECHANISM = Mechanism(
     operations=("attention_score", "mha_search"),
     multi_head_family=True,
     scorer=dot_scorer,
+    features=DOT_FEATURES,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..mechanism import Mechanism
 from ..options import Interval, Option
-from .dot import dot_scorer
+from .dot import DOT_FEATURES, dot_scorer
 
 MECHANISM = Mechanism(
     name="scaled_dot",
@@ -20,4 +20,5 @@ MECHANISM = Mechanism(
         Option("scale", float, None, Interval(0, low_open=True), "Factor of <q, k>; 1/sqrt(d) if left out."),
     ),
     scorer=dot_scorer,
+    features=DOT_FEATURES,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import EPS32, F64, Floats, Rows, by_heads, head_dots
-from ..mechanism import Mechanism, Options
+from ..mechanism import Features, Mechanism, Options
 from ..options import Interval, Option
 
 _SAFE_SQUARE = 1e-25
@@ -56,6 +56,23 @@ def cosine_scorer(query: F64, temperature: float, options: Options, dtype: type)
     return CosineScorer(query, temperature, dtype)
 
 
+def _scaled_unit(slices: F64, temperature: float, options: Options) -> F64:
+    return slices / _norms(slices) / temperature
+
+
+def _unit(slices: Floats, options: Options) -> Floats:
+    return unit_vectors(slices)
+
+
+def unit_vectors(slices: Floats) -> Floats:
+    """Unit vectors in the dtype of the slices; in float64 between, where float32 cannot hold the squares."""
+    squares = np.einsum("...w,...w->...", slices, slices)[..., None]
+    if slices.dtype == np.float64 or (squares.min() > _SAFE_SQUARE and squares.max() < np.inf):
+        return slices / np.where(squares > 0, np.sqrt(squares), 1)
+    wide = slices.astype(np.float64)
+    return (wide / _norms(wide)).astype(np.float32)
+
+
 MECHANISM = Mechanism(
     name="cosine",
     aliases=("qk_norm", "swin_v2", "differentiable_search"),
@@ -68,4 +85,5 @@ MECHANISM = Mechanism(
     reference="Graves et al. 2014; Henry et al. 2020; Liu et al. 2022, Swin Transformer V2",
     temperature=Option("temperature", float, 0.1, Interval(0.01), "Cosines are divided by it."),
     scorer=cosine_scorer,
+    features=Features(_scaled_unit, _unit),
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ruattn_fdw.kernels.arrays import BLOCK_BYTES
 from ruattn_fdw.kernels.attend import attend
-from ruattn_fdw.kernels.registry import MECHANISMS
+from twins import PLAIN
 
 
 class CancelledError(Exception):
@@ -20,7 +20,7 @@ def sample(n=20_000, d=96):
     return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: m.name)
+@pytest.mark.parametrize("mechanism", PLAIN, ids=lambda m: m.name)
 def test_checkpoint_is_called_for_every_block_of_keys(mechanism):
     query, keys = sample()
     calls = []
@@ -29,7 +29,7 @@ def test_checkpoint_is_called_for_every_block_of_keys(mechanism):
 
 
 @pytest.mark.parametrize("last", [1, 5, 16])
-@pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: m.name)
+@pytest.mark.parametrize("mechanism", PLAIN, ids=lambda m: m.name)
 def test_what_checkpoint_raises_comes_out(mechanism, last):
     query, keys = sample()
     calls = []

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ruattn_fdw.kernels.attend import attend
+from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.core.flash_v2 import flash_attention
+from ruattn_fdw.kernels.outputs import outputs
+from ruattn_fdw.kernels.positions import Order
 from ruattn_fdw.kernels.registry import find
 from twins import TWINS
 
@@ -64,3 +67,41 @@ def test_flash_weights_make_the_output_of_torch(row):
     weights = attend(find("flash_v2"), golden["query"][row], golden["keys"])
     np.testing.assert_allclose(weights.score @ golden["values"], golden["output"][row], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(weights.lse, golden["lse"][row], rtol=1e-12)
+
+
+ORDERED = {
+    "causal": ("causal", {}),
+    "sliding_window": ("sliding_window", {"window_size": 9}),
+    "sparse_strided": ("sparse", {"stride": 8}),
+    "sparse_fixed": ("sparse", {"pattern": "fixed", "stride": 8, "summary": 2}),
+}
+
+
+@pytest.mark.parametrize("case", ORDERED)
+def test_masks_of_sequences_agree_with_torch(case):
+    name, options = ORDERED[case]
+    golden = load(case)
+    order = Order(np.arange(len(golden["keys"]), dtype=np.float64), np.arange(len(golden["keys"])))
+    for row, query in enumerate(golden["keys"]):
+        weights = attend(find(name), query, golden["keys"], options=options, positions=order.at_key(row))
+        np.testing.assert_allclose(weights.score, golden["weights"][row], rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("row", range(5))
+def test_linear_agrees_with_torch(row):
+    golden = load("linear")
+    twin = TWINS["linear"](golden["query"][row], golden["keys"])
+    np.testing.assert_allclose(twin.score, golden["weights"][row], rtol=1e-14)
+    weights = attend(find("linear"), golden["query"][row], golden["keys"])
+    np.testing.assert_allclose(weights.score, golden["weights"][row], rtol=1e-5)
+    np.testing.assert_allclose(weights.shown_logit(np.arange(63)), golden["kernel"][row], rtol=1e-6)
+
+
+@pytest.mark.parametrize("entropy", [True, False])
+@pytest.mark.parametrize("name", ["linear", "flash_v2"])
+def test_outputs_agree_with_torch(name, entropy):
+    golden = load(name)
+    values = golden["values"].astype(np.float32)
+    settings = Settings(find(name), 64)
+    [block] = outputs(settings, golden["query"], golden["keys"], values, entropy=entropy)
+    np.testing.assert_allclose(block.output, golden["output"], rtol=1e-5, atol=1e-6)

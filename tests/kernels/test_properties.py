@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruattn_fdw.kernels.arrays import uninterrupted
 from ruattn_fdw.kernels.attend import attend
-from ruattn_fdw.kernels.registry import MECHANISMS, find
+from ruattn_fdw.kernels.registry import find
 from ruattn_fdw.kernels.softmax import exponentials
+from twins import PLAIN
 
 HEADS = 4
 
@@ -23,7 +24,7 @@ def problems(draw):
     return query, (spread * random.standard_normal((n, HEADS * width))).astype(np.float32)
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: m.name)
+@pytest.mark.parametrize("mechanism", PLAIN, ids=lambda m: m.name)
 @given(problem=problems())
 @settings(max_examples=40, deadline=None)
 def test_weights_are_a_distribution_in_every_head(mechanism, problem):
@@ -33,7 +34,7 @@ def test_weights_are_a_distribution_in_every_head(mechanism, problem):
     np.testing.assert_allclose(weights.score.sum(dtype=np.float64), 1, atol=2e-6)
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: m.name)
+@pytest.mark.parametrize("mechanism", PLAIN, ids=lambda m: m.name)
 @given(problem=problems(), seed=st.integers(0, 2**31))
 @settings(max_examples=40, deadline=None)
 def test_permuting_the_keys_permutes_the_weights(mechanism, problem, seed):
@@ -45,7 +46,7 @@ def test_permuting_the_keys_permutes_the_weights(mechanism, problem, seed):
     np.testing.assert_allclose(after.lse, before.lse, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: m.name)
+@pytest.mark.parametrize("mechanism", PLAIN, ids=lambda m: m.name)
 @given(problem=problems(), shift=st.integers(-1000, 1000))
 @settings(max_examples=40, deadline=None)
 def test_a_constant_added_to_all_logits_changes_nothing(mechanism, problem, shift):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+from ruattn_fdw.kernels.registry import find
 
 
 @dataclass
@@ -72,4 +73,33 @@ def order(expected: Expected, ids: np.ndarray) -> np.ndarray:
     return np.array(sorted(rows, key=lambda j: (-expected.score[j], -expected.logit[j], ids[j])), np.intp)
 
 
-TWINS = {"scaled_dot": scaled_dot, "multi_head": multi_head, "flash_v2": flash_v2, "cosine": cosine}
+def cross(query, keys, num_heads=1, temperature=1.0) -> Expected:
+    return scaled_dot(query, keys, num_heads, temperature)
+
+
+def linear(query, keys, num_heads=1) -> Expected:
+    kernels = []
+    for q, k in slices(query, keys, num_heads):
+        kernels.append(np.array([np.dot(elu_plus_1(q), elu_plus_1(row)) for row in k]))
+    head_scores = [kernel / kernel.sum() for kernel in kernels]
+    lse = [np.log(kernel.sum()) for kernel in kernels]
+    return Expected(
+        np.mean(head_scores, axis=0), np.mean(kernels, axis=0), np.array(head_scores), np.array(lse)
+    )
+
+
+def elu_plus_1(x: np.ndarray) -> np.ndarray:
+    return np.array([value + 1 if value > 0 else np.exp(value) for value in x])
+
+
+TWINS = {
+    "scaled_dot": scaled_dot,
+    "multi_head": multi_head,
+    "flash_v2": flash_v2,
+    "cross": cross,
+    "cosine": cosine,
+    "linear": linear,
+}
+
+# mechanisms that take any vectors and need nothing but vectors: what holds for all is tested on these
+PLAIN = [find(name) for name in TWINS]

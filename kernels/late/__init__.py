@@ -1,0 +1,1 @@
+"""Late interaction: a set of vectors in each row."""

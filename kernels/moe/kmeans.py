@@ -1,0 +1,93 @@
+"""k-means (Lloyd 1957) with seeded k-means++ starts (Arthur and Vassilvitskii 2007).
+
+The order in which rows are stored makes no difference: they are put in an order of their own first.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..arrays import F32, F64, Checkpoint, Rows, spans
+
+_SAMPLE = 16_384
+"""Rows that centroids are fitted to; of more, evenly many in the order of `_canonical`."""
+
+_SAMPLE_EACH = 256
+"""Rows for each cluster, where that is more."""
+
+
+def fit(keys: F32, clusters: int, seed: int, checkpoint: Checkpoint, max_iter: int = 25) -> F64:
+    """Centroids (c, d) of keys (n, d), n >= 1; c is `clusters`, or less where fewer rows differ."""
+    sample = _sample(keys, max(_SAMPLE, _SAMPLE_EACH * clusters), seed, checkpoint)
+    centroids = _starts(sample, clusters, np.random.RandomState(seed), checkpoint)
+    nearest = np.full(len(sample), -1)
+    for _ in range(max_iter):
+        before, nearest = nearest, _nearest_exactly(sample, centroids)
+        checkpoint()
+        if np.array_equal(before, nearest):
+            break
+        centroids = _means(sample, nearest, centroids)
+    return centroids
+
+
+def assign(keys: F32, centroids: F64, checkpoint: Checkpoint) -> Rows:
+    """The nearest centroid (n,) of each of keys (n, d), the first of several."""
+    nearest = np.empty(len(keys), np.intp)
+    for span in spans(len(keys), 8 * keys.shape[1]):
+        nearest[span] = _nearest_exactly(keys[span].astype(np.float64), centroids)
+        checkpoint()
+    return nearest
+
+
+def _sample(keys: F32, size: int, seed: int, checkpoint: Checkpoint) -> F64:
+    """At most `size` rows (m, d) by ascending random projection, which orders equal rows alike."""
+    direction = np.random.RandomState(seed).standard_normal(keys.shape[1])
+    projections = np.empty(len(keys))
+    for span in spans(len(keys), 8 * keys.shape[1]):
+        projections[span] = np.add.reduce(keys[span] * direction, axis=1)
+        checkpoint()
+    order = np.argsort(projections, kind="stable")
+    chosen = order if len(order) <= size else order[np.arange(size) * len(order) // size]
+    return keys[chosen].astype(np.float64)
+
+
+def _starts(sample: F64, clusters: int, random: np.random.RandomState, checkpoint: Checkpoint) -> F64:
+    """Rows far from each other: each is the best of a few drawn by their squared distance to those before."""
+    squares = np.einsum("nd,nd->n", sample, sample)
+    chosen = [int(random.randint(len(sample)))]
+    distance = _squared_distances(sample, squares, chosen)[:, 0]
+    tries = 2 + int(math.log(clusters))
+    while len(chosen) < clusters and distance.any():
+        mass = np.cumsum(distance)
+        drawn = np.searchsorted(mass, random.random_sample(tries) * mass[-1], side="right")
+        left = np.minimum(distance[:, None], _squared_distances(sample, squares, drawn))
+        best = int(left.sum(axis=0).argmin())
+        chosen.append(int(drawn[best]))
+        distance = left[:, best]
+        checkpoint()
+    return sample[chosen]
+
+
+def _squared_distances(sample: F64, squares: F64, rows: Rows | list[int]) -> F64:
+    """Squared distances (n, m) to some of the rows themselves; 0 where only rounding is left of them."""
+    sums = squares[:, None] + squares[rows]
+    distances = sums - 2 * sample @ sample[rows].T
+    result: F64 = np.where(distances > 1e-12 * sums, distances, 0)
+    return result
+
+
+def _nearest_exactly(points: F64, centroids: F64) -> Rows:
+    """By ||x - c||^2 less what all centroids have in common."""
+    halves = np.einsum("cd,cd->c", centroids, centroids) / 2
+    nearest: Rows = np.argmax(points @ centroids.T - halves, axis=1)
+    return nearest
+
+
+def _means(sample: F64, nearest: Rows, before: F64) -> F64:
+    """The mean of each cluster; one that lost all its rows stays where it was."""
+    members = (nearest == np.arange(len(before))[:, None]).astype(np.float64)
+    counts = members.sum(axis=1, keepdims=True)
+    result: F64 = np.where(counts > 0, members @ sample / np.maximum(counts, 1), before)
+    return result

@@ -1,0 +1,179 @@
+"""What attention makes of values: outputs of many queries, with entropy and log-sum-exp, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import F32, F64, Checkpoint, Floats, by_heads, spans, uninterrupted
+from .attend import attend
+from .batch import ManyQueries, Settings, check_heads_of_values, check_queries, within_range
+from .positions import Positions
+from .softmax import State
+
+_TABLE_BYTES = 32 * 1024 * 1024
+"""Weights of a block of queries that are held at once."""
+
+_SINGLE, _DOUBLE = 20.0, 1e6
+"""Logits up to which float32, and beyond it float64, keeps weights to 1e-5 in a matrix product."""
+
+
+@dataclass
+class Outputs:
+    """Outputs of consecutive queries.
+
+    output (b, d_v). entropy (b,): that of the weights in nats, the mean over heads; None where not wanted.
+    lse (b, H). empty (b,): queries that see no key, whose other fields mean nothing.
+    """
+
+    output: F32
+    entropy: F32 | None
+    lse: F64
+    empty: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.output)
+
+
+def outputs(
+    settings: Settings,
+    queries: Floats,
+    keys: F32,
+    values: F32,
+    *,
+    place: Callable[[int], Positions] | None = None,
+    entropy: bool = True,
+    checkpoint: Checkpoint = uninterrupted,
+) -> Iterator[Outputs]:
+    """Outputs of queries (m, d) over keys (n, d) with values (n, d_v), in blocks, in their order.
+
+    place gives the positions for the query at an index, for mechanisms that know an order. Entropy is left
+    out, and a kernel mechanism keeps its state instead of weights, where `entropy` is False.
+    """
+    check_queries(queries, keys)
+    check_heads_of_values(settings.heads, values.shape[1])
+    if not len(keys):
+        yield _of_no_keys(len(queries), settings.heads, values.shape[1])
+    elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, _SINGLE):
+        yield from _by_state(settings, queries, keys, values, checkpoint)
+    elif within_range(settings, queries, keys, _DOUBLE):
+        yield from _by_products(settings, queries, keys, values, entropy, checkpoint)
+    else:
+        for row in range(len(queries)):
+            yield _of_one(settings, queries[row], keys, values, place and place(row), checkpoint)
+
+
+def _of_no_keys(m: int, heads: int, width: int) -> Outputs:
+    nothing = np.zeros((m, width), np.float32)
+    return Outputs(nothing, np.zeros(m, np.float32), np.full((m, heads), -np.inf), np.ones(m, bool))
+
+
+def _of_one(
+    settings: Settings,
+    query: Floats,
+    keys: F32,
+    values: F32,
+    positions: Positions | None,
+    checkpoint: Checkpoint,
+) -> Outputs:
+    """One query by `attend`, which takes every mechanism."""
+    weights = attend(
+        settings.mechanism,
+        query,
+        keys,
+        **settings.for_attend,
+        positions=positions,
+        checkpoint=checkpoint,
+    )
+    seen = np.flatnonzero(~np.isnan(weights.logit))
+    table = weights.head_scores[:, None, seen]
+    lse = np.full((1, settings.heads), np.nan) if weights.lse is None else weights.lse[None]
+    output = _aggregated(settings, table, values[seen])
+    return Outputs(output, _entropy(table), lse, np.array([not len(seen)]))
+
+
+def _by_products(
+    settings: Settings, queries: Floats, keys: F32, values: F32, entropy: bool, checkpoint: Checkpoint
+) -> Iterator[Outputs]:
+    """Blocks of queries whose logits are matrix products."""
+    n, heads = len(keys), settings.heads
+    single = within_range(settings, queries, keys, _SINGLE)
+    dtype = np.float32 if single else np.float64
+    step = max(1, min(1024, _TABLE_BYTES // (np.dtype(dtype).itemsize * heads * n)))
+    for start in range(0, len(queries), step):
+        many = ManyQueries(settings, queries[start : start + step], dtype)
+        table = np.empty((heads, len(many), n), dtype)
+        for span in spans(n, 4 * keys.shape[1]):
+            many.products(keys[span].astype(dtype, copy=False), table[:, :, span])
+            checkpoint()
+        state = _normalise(settings, table)
+        output = _aggregated(settings, table, values)
+        lse = np.ascontiguousarray(state.lse.T)
+        yield Outputs(output, _entropy(table) if entropy else None, lse, np.zeros(len(many), bool))
+
+
+def _normalise(settings: Settings, table: Floats) -> State:
+    """Turn logits or kernels (H, b, n) into weights; returns their softmax states."""
+    if settings.mechanism.kernel:
+        maximum = np.zeros(table.shape[:2])
+    else:
+        maximum = table.max(axis=2)
+        table -= maximum[:, :, None]
+        np.exp(table, out=table)
+    total = table.sum(axis=2, dtype=np.float64)
+    table *= (1 / total)[:, :, None].astype(table.dtype)
+    return State(maximum, total)
+
+
+def _by_state(
+    settings: Settings, queries: Floats, keys: F32, values: F32, checkpoint: Checkpoint
+) -> Iterator[Outputs]:
+    """A kernel mechanism's outputs by the sums S of phi(k) v^T and z of phi(k): one pass over the keys."""
+    maps, heads = settings.mechanism.features, settings.heads
+    assert maps is not None
+    values_of_heads = by_heads(values, heads)
+    sums: Floats = np.zeros(1)
+    totals: Floats = np.zeros(1)
+    for span in spans(len(keys), 4 * keys.shape[1]):
+        features = maps.keys(by_heads(keys[span], heads), settings.options).transpose(1, 2, 0)
+        sums = sums + np.matmul(features, values_of_heads[span].transpose(1, 0, 2)).astype(np.float64)
+        totals = totals + features.sum(axis=2, dtype=np.float64)
+        checkpoint()
+    slices = queries.astype(np.float64).reshape(len(queries), heads, -1)
+    asked = maps.queries(slices, settings.temperature, settings.options).transpose(1, 0, 2)
+    kernels = np.matmul(asked, totals[:, :, None])
+    output = np.matmul(asked, sums) / kernels
+    lse = np.ascontiguousarray(np.log(kernels[:, :, 0]).T)
+    yield Outputs(_joined(output), None, lse, np.zeros(len(queries), bool))
+
+
+def _aggregated(settings: Settings, table: Floats, values: F32) -> F32:
+    """Outputs (b, d_v) of weights (H, b, n) and values (n, d_v)."""
+    by_head = by_heads(values.astype(table.dtype, copy=False), settings.heads).transpose(1, 0, 2)
+    output = settings.mechanism.aggregate(table, by_head, settings.options)
+    return _joined(output)
+
+
+def _joined(output: Floats) -> F32:
+    """Outputs of heads (H, b, w) side by side (b, H * w), row by row in memory as hosts read them."""
+    return np.ascontiguousarray(output.transpose(1, 0, 2).reshape(output.shape[1], -1), np.float32)
+
+
+def _entropy(table: Floats) -> F32:
+    """The mean over heads (b,) of the entropy of weights (H, b, n), in nats; rows of nothing have none."""
+    tiny = np.finfo(table.dtype).tiny
+    terms: Floats = table * np.log(np.maximum(table, tiny))
+    result: F32 = -terms.sum(axis=2, dtype=np.float64).mean(axis=0).astype(np.float32)
+    return np.maximum(result, 0)
+
+
+def windows(n: int, size: int, stride: int) -> list[tuple[int, int]]:
+    """First and last + 1 of each window over n positions; the last window is the first that reaches n."""
+    found = []
+    for start in range(0, n, stride):
+        found.append((start, min(start + size, n)))
+        if start + size >= n:
+            break
+    return found

@@ -1,0 +1,1 @@
+"""Mechanisms whose queries see some of the keys only."""
