@@ -12,10 +12,12 @@ from ruattn_fdw.contract import ColumnDefinition
 from ruattn_fdw.errors import INVALID_OPTION, MISSING_OPTION, AttentionError, choices
 from ruattn_fdw.handler import AttentionTable, Batch
 from ruattn_fdw.kernels import attend, registry
-from ruattn_fdw.parameters import OPERATION, invalid_option, read_options
+from ruattn_fdw.parameters import OPERATION, invalid_option
 from ruattn_fdw.pooling import pool
 from ruattn_fdw.report import Report
+from ruattn_fdw.schema_import import import_schema
 from ruattn_fdw.tables import TABLES
+from ruattn_fdw.tables.options import check_options
 from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
 
@@ -26,6 +28,7 @@ __all__ = [
     "estimate",
     "explain",
     "function",
+    "import_schema",
     "open_table",
     "pool",
     "preload",
@@ -68,7 +71,7 @@ def describe(
     """(role of each column, groups of required columns, orders of arrival, HINT with a working query)."""
     table = handler.declaration
     index = {name: place for place, name in enumerate(handler.columns)}
-    roles = [table.role(name) for name in handler.columns]
+    roles = [handler.layout.role(name) for name in handler.columns]
     groups = [[index[name] for name in group if name in index] for group in handler.groups()]
     order = [(index[name], descending) for name, descending in table.order if name in index]
     return roles, groups, order, table.hint
@@ -97,7 +100,7 @@ def start(
 def validate(kind: str, options: Mapping[str, str]) -> None:
     """Check the OPTIONS of a wrapper, server, user mapping or foreign table; only the last takes any."""
     if kind == "foreign table":
-        read_options(_operation(options).declaration, options)
+        check_options(_operation(options).declaration, options)
         return
     for name in options:
         raise invalid_option(name, [])
@@ -109,8 +112,7 @@ def function(name: str) -> Callable[..., Any]:
     The host asks once for each call in a query.
     """
     THREADS.use(host_api.integer_setting("threads"))
-    run: Callable[..., Any] = functions.FUNCTIONS[name].run
-    return run
+    return functions.runner(name)
 
 
 def preload() -> None:

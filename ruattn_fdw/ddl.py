@@ -9,7 +9,7 @@ from pathlib import Path
 import ruattn_fdw
 from ruattn_fdw.declaration import Table
 from ruattn_fdw.functions import FUNCTIONS
-from ruattn_fdw.functions.declaration import PGVECTOR_TYPES, VECTOR_TYPES, Function
+from ruattn_fdw.functions.declaration import ANY_TYPES, PGVECTOR_TYPES, VECTOR_TYPES, Function
 from ruattn_fdw.parameters import OPERATION
 from ruattn_fdw.tables import TABLES
 
@@ -81,7 +81,7 @@ def create_table(table: Table) -> str:
 
 def create_function(function: Function, vector_types: tuple[str, ...]) -> str:
     """CREATE FUNCTION, one overload for each vector type where it takes vectors."""
-    overloads = vector_types if function.takes_vectors else ("",)
+    overloads = vector_types if function.takes_vectors else ANY_TYPES if function.takes_any else ("",)
     return _paragraph(
         line for vector in overloads for line in _overload(function, function.signature(vector))
     )
@@ -93,7 +93,8 @@ def _overload(function: Function, types: tuple[str, ...]) -> list[str]:
         f"{argument.name} {type_name}" + (f" DEFAULT {argument.default}" if argument.default else "")
         for argument, type_name in zip(function.arguments, types, strict=True)
     )
-    labels = f"LANGUAGE C {function.volatility} STRICT PARALLEL SAFE COST {function.cost}"
+    strict = " STRICT" if function.strict else ""
+    labels = f"LANGUAGE C {function.volatility}{strict} PARALLEL {function.parallel} COST {function.cost}"
     rows = f" ROWS {function.rows}" if function.rows else ""
     return [
         f"CREATE FUNCTION {function.name}({arguments}) RETURNS {function.returns}",

@@ -13,17 +13,26 @@ INTEGER_RANGES = {
     "integer": (-(2**31), 2**31 - 1),
     "bigint": (-(2**63), 2**63 - 1),
 }
+INTEGER_TYPES = ("smallint", "integer", "bigint")
+
+ANY_ID = "the type of the ids"
+"""The type of an id of which a table does not say more: its text form is taken as it is."""
 
 ROLE_EXTRA, ROLE_RESULT, ROLE_PARAMETER = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Result:
-    """A column that the table computes; `type` is an SQL type as `format_type` prints it."""
+    """A column that the table computes; `type` is an SQL type as `format_type` prints it.
+
+    An id has the parameter that names its column in the source as `named_by`: in a user's own table it may
+    have that column's name and type.
+    """
 
     name: str
     type: str
     help: str
+    named_by: str | None = None
 
     @property
     def comment(self) -> str:
@@ -37,7 +46,8 @@ class Parameter:
 
     `one_of` names a group of which one member must be given. `default_help` says in words what a default is
     that depends on something else. `minimum` and `maximum` bound numbers; with `above` the minimum itself is
-    excluded.
+    excluded. An id, or an array of them, has the parameter that names the ids' column as `id_of`. A text that
+    must be one of a few has them as `among`.
     """
 
     name: str
@@ -50,6 +60,8 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     above: bool = False
+    id_of: str | None = None
+    among: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -77,8 +89,25 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class SourceRow:
+    """Where the row of the source behind a result row is: `result` has its id.
+
+    `relation`, `id_column` and `vectors` are the parameters that name the source, the column of its ids and
+    that of its vectors.
+    """
+
+    result: str
+    relation: str = "table_name"
+    id_column: str = "id_column"
+    vectors: str = "vector_column"
+
+
+@dataclass(frozen=True)
 class Table:
-    """A virtual table. `order` lists the single-column orders of arriving rows, as (column, descending)."""
+    """A virtual table. `order` lists the single-column orders of arriving rows, as (column, descending).
+
+    With `source_row` a user's own table may have further columns, read from the row of the source.
+    """
 
     name: str
     help: str
@@ -86,6 +115,7 @@ class Table:
     parameters: tuple[Parameter, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
     example: str = ""
+    source_row: SourceRow | None = None
 
     def columns(self) -> Iterator[Result | Parameter]:
         """Every column in the order of the DDL: results, then parameters."""

@@ -11,29 +11,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from ruattn_fdw import contract
-from ruattn_fdw.declaration import ROLE_EXTRA, Table
-from ruattn_fdw.errors import NO_SUCH_COLUMN, NOT_SUPPORTED, AttentionError, choices
-from ruattn_fdw.parameters import Arguments, missing, read_options
+from ruattn_fdw.declaration import Table
+from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
+from ruattn_fdw.layout import Layout
+from ruattn_fdw.parameters import Arguments, is_locked, missing, read_options
 from ruattn_fdw.report import Report
+from ruattn_fdw.source.batch import Batch, python_values
+from ruattn_fdw.source.extras import with_extras
 
 if TYPE_CHECKING:
     from ruattn_fdw.contract import ColumnDefinition, ForeignDataWrapper, Qual, SortKey
 else:
     ForeignDataWrapper = contract.resolve().ForeignDataWrapper
 
+__all__ = ["AttentionTable", "Batch", "Cost"]
+
 DEFAULT_ROWS = 1000
 IMPOSSIBLE_ROWS = 10**15
 ROW_WIDTH = 100
-
-
-class Batch(NamedTuple):
-    """Rows by columns: each an array, a list, a 1-tuple (the same value in every row), or (array, valid)."""
-
-    rows: int
-    columns: Mapping[str, Any]
 
 
 class Cost(NamedTuple):
@@ -51,9 +47,12 @@ class AttentionTable(ForeignDataWrapper):
 
     def __init__(self, fdw_options: Mapping[str, str], fdw_columns: Mapping[str, ColumnDefinition]) -> None:
         super().__init__(fdw_options, fdw_columns)
-        self.fixed = read_options(self.declaration, fdw_options)
+        types = {name: column.type_name for name, column in fdw_columns.items()}
+        self.layout = Layout(self.declaration, types, fdw_options)
+        self.fixed = read_options(self.layout.table, fdw_options)
+        self.locked = is_locked(fdw_options)
         self.columns = tuple(fdw_columns)
-        self._check_columns()
+        self._check_required()
 
     def scan(
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
@@ -71,7 +70,7 @@ class AttentionTable(ForeignDataWrapper):
 
     def arguments(self, quals: Mapping[str, object]) -> Arguments:
         """The parameters in effect under these quals."""
-        return Arguments(self.declaration, self.fixed, quals)
+        return Arguments(self.layout.table, self.fixed, quals, locked=self.locked)
 
     def groups(self) -> list[tuple[str, ...]]:
         """Groups of parameters of which one must come from a qual: those not settled by an OPTION."""
@@ -80,12 +79,18 @@ class AttentionTable(ForeignDataWrapper):
     def batches(
         self, quals: Mapping[str, object], wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
-        """The batches of one scan, the wanted parameter columns added, each showing its value in effect."""
+        """The batches of one scan with the wanted columns that no scan computes.
+
+        Each parameter's column shows its value in effect; further columns are read from the source.
+        """
         arguments = self.arguments(quals)
         arguments.require_groups()
-        batches = self.scan(arguments, wanted, memo, report)
+        batches = self.scan(arguments, self.layout.computed(wanted), memo, report)
+        extras = [name for name in wanted if name in self.layout.extras]
+        if extras:
+            batches = with_extras(batches, arguments, extras, report)
         shown = {name: (arguments.shown[name],) for name in wanted if name in arguments}
-        return (Batch(batch.rows, {**batch.columns, **shown}) for batch in batches)
+        return (Batch(batch.rows, self.layout.renamed({**batch.columns, **shown})) for batch in batches)
 
     def execute(
         self, quals: Sequence[Qual], columns: Sequence[str], sortkeys: Sequence[SortKey] | None = None
@@ -93,7 +98,7 @@ class AttentionTable(ForeignDataWrapper):
         """Rows for Multicorn, every parameter echoed as it was received."""
         wanted = list(columns)
         for batch in self.batches(self._parameter_quals(quals), wanted, {}, Report()):
-            values = [_python_values(batch.columns[name], batch.rows) for name in wanted]
+            values = [python_values(batch.columns[name], batch.rows) for name in wanted]
             for row in range(batch.rows):
                 yield {name: column[row] for name, column in zip(wanted, values, strict=True)}
 
@@ -140,25 +145,7 @@ class AttentionTable(ForeignDataWrapper):
             given.setdefault(qual.field_name, qual.value)
         return given
 
-    def _check_columns(self) -> None:
-        table = self.declaration
-        for name in self.columns:
-            if table.role(name) == ROLE_EXTRA:
-                raise AttentionError(
-                    f'column "{name}" is neither a result nor a parameter of {table.name}',
-                    sqlstate=NO_SUCH_COLUMN,
-                    hint=choices(name, [column.name for column in table.columns()], "columns"),
-                )
+    def _check_required(self) -> None:
         for group in self.groups():
             if not any(name in self.columns for name in group):
-                raise missing(table, group)
-
-
-def _python_values(column: Any, rows: int) -> Sequence[Any]:
-    """A batch's column as plain Python values, one for each row."""
-    if isinstance(column, tuple):
-        if len(column) == 1:
-            return [column[0]] * rows
-        array, valid = column
-        return [value if known else None for value, known in zip(array.tolist(), valid.tolist(), strict=True)]
-    return column.tolist() if isinstance(column, np.ndarray) else list(column)
+                raise missing(self.declaration, group)

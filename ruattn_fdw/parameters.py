@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw.declaration import Table
+from ruattn_fdw.declaration import ANY_ID, Table
 from ruattn_fdw.errors import INVALID_OPTION, AttentionError, choices
-from ruattn_fdw.values import Unknown, read
+from ruattn_fdw.values import Unknown, read, shown
 
 OPERATION = "operation"
+LOCKED = "locked"
+SUMMARISED_CHARACTERS = 200
 
 
 class Arguments(Mapping[str, Any]):
@@ -21,7 +23,11 @@ class Arguments(Mapping[str, Any]):
     `shown` is what the parameter columns of the result show: each value as it was given, defaults included.
     """
 
-    def __init__(self, table: Table, fixed: Mapping[str, Any], quals: Mapping[str, object]) -> None:
+    def __init__(
+        self, table: Table, fixed: Mapping[str, Any], quals: Mapping[str, object], *, locked: bool = False
+    ) -> None:
+        if locked:
+            _refuse_overriding(table, fixed, quals)
         self.table = table
         self._values: dict[str, Any] = {parameter.name: parameter.default for parameter in table.parameters}
         self._values.update(_without_alternatives(table, fixed, quals))
@@ -45,6 +51,10 @@ class Arguments(Mapping[str, Any]):
         """The value, or None while it is not known (planning)."""
         value = self._values[name]
         return None if isinstance(value, Unknown) else value
+
+    def id_type(self, id_column: str) -> str:
+        """The SQL type that ids have in this table, whose column in the source that parameter names."""
+        return next((result.type for result in self.table.results if result.named_by == id_column), ANY_ID)
 
     def settle(self, name: str, value: object) -> None:
         """Give a parameter that has no value yet the default that depends on the others."""
@@ -81,9 +91,38 @@ def read_options(table: Table, options: Mapping[str, str]) -> dict[str, Any]:
         parameter = table.parameter(name)
         if parameter is not None:
             fixed[name] = read(parameter, text)
-        elif name != OPERATION:
-            raise invalid_option(name, [OPERATION, *(p.name for p in table.parameters)])
+        elif name not in (OPERATION, LOCKED):
+            raise invalid_option(name, [OPERATION, LOCKED, *(p.name for p in table.parameters)])
     return fixed
+
+
+def is_locked(options: Mapping[str, str]) -> bool:
+    """Whether the OPTION `locked` keeps queries from overriding the other OPTIONS."""
+    text = options.get(LOCKED, "false")
+    if text.lower() not in _BOOLEANS:
+        raise AttentionError(
+            f'locked must be true or false, got "{shown(text)}"',
+            hint="Under locked 'true' no query may give a parameter that an OPTION fixes.",
+        )
+    return _BOOLEANS[text.lower()]
+
+
+_BOOLEANS = dict.fromkeys(("true", "on", "yes", "1"), True)
+_BOOLEANS |= dict.fromkeys(("false", "off", "no", "0"), False)
+
+
+def _refuse_overriding(table: Table, fixed: Mapping[str, Any], quals: Mapping[str, object]) -> None:
+    """Raise if a qual gives a fixed parameter, or another member of its group."""
+    for given, value in quals.items():
+        parameter = table.parameter(given)
+        for name in (given, *table.alternatives(given)):
+            if name in fixed and parameter is not None:
+                wanted = _summarise(read(parameter, value)) or "another value"
+                raise AttentionError(
+                    f'parameter "{name}" is locked to {_summarise(fixed[name])}, '
+                    f"the query gives {given} = {wanted}",
+                    hint="Leave that clause out, or have the table's owner set its option locked to false.",
+                )
 
 
 def invalid_option(name: str, valid: list[str]) -> AttentionError:
@@ -107,6 +146,6 @@ def _summarise(value: object) -> str:
     if isinstance(value, np.ndarray):
         noun = "integers" if value.dtype.kind == "i" else "floats"
         return f"{' x '.join(map(str, value.shape))} {noun}"
-    if isinstance(value, dict):
+    if isinstance(value, dict | bool):
         return json.dumps(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else shown(value, SUMMARISED_CHARACTERS)

@@ -13,7 +13,12 @@ class Report:
     def __init__(self) -> None:
         self.rows_read = 0
         self.nulls_skipped = 0
+        self._further: dict[str, int] = {}
         self.milliseconds = {"check": 0.0, "read": 0.0, "kernel": 0.0, "emit": 0.0}
+
+    def count(self, label: str, number: int) -> None:
+        """Add to a figure that only some tables have."""
+        self._further[label] = self._further.get(label, 0) + number
 
     @contextmanager
     def timing(self, phase: str) -> Iterator[None]:
@@ -29,5 +34,6 @@ class Report:
         counts: list[tuple[str, object, str | None]] = [
             ("Rows Read", self.rows_read, None),
             ("NULL Vectors Skipped", self.nulls_skipped, None),
+            *((label, number, None) for label, number in self._further.items()),
         ]
         return counts + [(f"{phase.title()} Time", ms, "ms") for phase, ms in self.milliseconds.items()]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,16 @@ class Unknown:
 
 def read(parameter: Parameter, value: object) -> Any:
     """The value of a parameter in Python's or numpy's type; an `Unknown` passes through."""
-    return value if isinstance(value, Unknown) else READERS[parameter.type](parameter, value)
+    if isinstance(value, Unknown):
+        return value
+    is_declared = parameter.id_of is None or parameter.type.removesuffix("[]") == "bigint"
+    return READERS[parameter.type](parameter, value) if is_declared else read_id(value)
 
 
-def shown(value: object) -> str:
+def shown(value: object, limit: int = SHOWN_CHARACTERS) -> str:
     """A value as error messages quote it: short."""
     text = str(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def invalid(parameter: Parameter, value: object, sqlstate: str = INVALID_PARAMETER) -> AttentionError:
@@ -66,7 +70,22 @@ def read_text(parameter: Parameter, value: object) -> str:
     """A text, as it is."""
     if not isinstance(value, str):
         raise invalid(parameter, value)
+    if parameter.among and value not in parameter.among:
+        raise AttentionError(
+            f'{parameter.name} must be one of {", ".join(parameter.among)}, got "{shown(value)}"',
+            hint=f"{parameter.name}: {parameter.help}.",
+        )
     return value
+
+
+def read_boolean(parameter: Parameter, value: object) -> bool:
+    """A truth value, or one of the words that SQL has for it."""
+    words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value.lower() not in words:
+        raise invalid(parameter, value)
+    return words[value.lower()]
 
 
 def read_integer(parameter: Parameter, value: object) -> int:
@@ -137,14 +156,60 @@ def read_integers(parameter: Parameter, value: object) -> np.ndarray:
 
 
 def read_matrix(parameter: Parameter, value: object) -> np.ndarray:
-    """A float32 array of shape (rows, dimensions), every element finite."""
+    """A float32 array of shape (rows, dimensions), not empty, every element finite."""
+    rows = _rows_of(parameter, value) if isinstance(value, str) else value
     try:
-        array = np.array(value, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            array = np.array(rows, dtype=np.float32)
     except (TypeError, ValueError):
-        raise invalid(parameter, value) from None
-    if array.ndim != 2 or array.size == 0 or not np.isfinite(array).all():
-        raise invalid(parameter, value, BAD_DATA)
+        raise invalid(parameter, value, BAD_DATA) from None
+    if array.size == 0:
+        raise AttentionError(
+            f"{parameter.name} has no elements",
+            sqlstate=BAD_DATA,
+            hint=f"{parameter.name}: {parameter.help}.",
+        )
+    if array.ndim != 2:
+        raise AttentionError(
+            f"{parameter.name} must have two dimensions, got {array.ndim}",
+            sqlstate=BAD_DATA,
+            hint="Write it like '{{0.1, 0.2}, {0.3, 0.4}}', a vector in each row.",
+        )
+    if not np.isfinite(array).all():
+        row, place = np.argwhere(~np.isfinite(array))[0]
+        raise AttentionError(
+            f"{parameter.name} has {array[row, place]} at position {place + 1} of row {row + 1}, "
+            "every element must be finite",
+            sqlstate=BAD_DATA,
+            hint=f"{parameter.name}: {parameter.help}.",
+        )
     return array
+
+
+def _rows_of(parameter: Parameter, text: str) -> list[list[str]]:
+    """The rows of a two-dimensional array in either notation."""
+    inside = text.strip().translate(str.maketrans("[]", "{}"))
+    if not (inside.startswith("{") and inside.endswith("}") and "{" in inside[1:]):
+        raise AttentionError(
+            f'{parameter.name} must be a two-dimensional array, got "{shown(text)}"',
+            sqlstate=BAD_DATA,
+            hint="Write it like '{{0.1, 0.2}, {0.3, 0.4}}', a vector in each row.",
+        )
+    rows = re.findall(r"\{([^{}]*)\}", inside[1:-1])
+    return [row.split(",") for row in rows]
+
+
+def read_id(value: object) -> str:
+    """The text form of an id that is no integer, or of an array of such ids."""
+    if isinstance(value, str | int | float):
+        return str(value)
+    return array_literal(value if isinstance(value, list | tuple) else np.asarray(value).tolist())
+
+
+def array_literal(elements: Iterable[object]) -> str:
+    """An SQL array as text."""
+    quoted = (str(element).replace("\\", "\\\\").replace('"', '\\"') for element in elements)
+    return "{" + ",".join(f'"{element}"' for element in quoted) + "}"
 
 
 def _finite(parameter: Parameter, array: np.ndarray) -> np.ndarray:
@@ -204,6 +269,7 @@ def _split(parameter: Parameter, text: str) -> list[str]:
 
 READERS: dict[str, Callable[[Parameter, object], Any]] = {
     "text": read_text,
+    "boolean": read_boolean,
     "integer": read_integer,
     "bigint": read_integer,
     "double precision": read_float,

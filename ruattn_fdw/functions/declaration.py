@@ -1,4 +1,4 @@
-"""What an SQL function is; DDL, comment and the host's dispatch are derived from one declaration."""
+"""What an SQL function is: DDL, comment and dispatch from the host are derived from one declaration."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ VECTOR_TYPES = (
 )
 PGVECTOR_TYPES = ("vector", "halfvec")
 
+ANY_SPELLING = "ANY SPELLING"
+
+# "any" takes arrays of every type, jsonb, and pgvector's types; untyped literals and parameters go to text
+ANY_TYPES = ('"any"', "text")
+
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of an SQL function; `default` is an SQL expression. VECTOR stands for each vector type."""
+    """An argument of an SQL function; `default` is an SQL expression.
+
+    The type VECTOR stands for each vector type, ANY_SPELLING for whatever a vector or a matrix is written as.
+    """
 
     name: str
     type: str
@@ -34,7 +42,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Function:
-    """An SQL function and what it runs."""
+    """An SQL function and what it runs; where it is not `strict`, a NULL is a value left out."""
 
     name: str
     help: str
@@ -44,15 +52,23 @@ class Function:
     volatility: str = "IMMUTABLE"
     cost: int = 100
     rows: int | None = None
+    strict: bool = True
+    parallel: str = "SAFE"
 
     @property
     def takes_vectors(self) -> bool:
         """Whether it has an overload for each vector type."""
         return any(argument.type == VECTOR for argument in self.arguments)
 
+    @property
+    def takes_any(self) -> bool:
+        """Whether it has an overload for typed and one for untyped spellings of vectors and matrices."""
+        return any(argument.type == ANY_SPELLING for argument in self.arguments)
+
     def signature(self, vector: str) -> tuple[str, ...]:
         """The argument types of the overload for this vector type."""
-        return tuple(vector if argument.type == VECTOR else argument.type for argument in self.arguments)
+        chosen = (VECTOR, ANY_SPELLING)
+        return tuple(vector if argument.type in chosen else argument.type for argument in self.arguments)
 
 
 def batch_of(rows: Iterable[Sequence[Any]]) -> list[tuple[int, list[list[Any]]]]:

@@ -9,14 +9,15 @@ from ruattn_fdw import host_api
 from ruattn_fdw.errors import (
     NO_SUCH_COLUMN,
     NO_SUCH_RELATION,
-    NOT_SUPPORTED,
     AttentionError,
     choices,
     nearest,
 )
 from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.source.ids import IdType, check_type, find_id_type
 
 VECTOR_KINDS = ("real[]", "double precision[]", "vector", "halfvec")
+SET_KINDS = ("vector[]", "halfvec[]")
 READABLE_KINDS = "rpmvf"
 SYSTEM_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast")
 KIND_NAMES = {
@@ -41,7 +42,11 @@ LIMIT 10000
 
 @dataclass(frozen=True)
 class Source:
-    """A relation and the two columns of it that a search reads; `rows` is the planner's estimate."""
+    """A relation and the two columns of it that a search reads.
+
+    rows is the planner's estimate; id_type is None for integer ids. order_column and value_column, where the
+    search has them, are read beside the vectors.
+    """
 
     oid: int
     schema: str
@@ -49,29 +54,46 @@ class Source:
     id_column: str
     vector_column: str
     rows: float | None
+    id_type: IdType | None = None
+    order_column: str | None = None
+    value_column: str | None = None
 
     @property
     def label(self) -> str:
-        """The vector column as messages name it."""
-        return f"{self.name}.{self.vector_column}"
+        """The vector column as messages name it, with the column of the values beside it."""
+        values = f" or {self.value_column}" if self.value_column else ""
+        return f"{self.name}.{self.vector_column}{values}"
 
     @property
     def description(self) -> str:
         """The relation and its columns as EXPLAIN names them."""
-        return f"{self.schema}.{self.name} ({self.id_column}, {self.vector_column})"
+        columns = [self.id_column, self.vector_column, self.value_column, self.order_column]
+        return f"{self.schema}.{self.name} ({', '.join(column for column in columns if column)})"
 
 
-def resolve(table_name: str, id_column: str | None, vector_column: str | None) -> Source:
-    """The source that these parameters mean; columns left out are chosen if only one choice is possible."""
+def resolve(
+    table_name: str,
+    id_column: str | None,
+    vector_column: str | None,
+    id_type: str = "bigint",
+    sets: bool = False,
+) -> Source:
+    """The source that these parameters mean; columns left out are chosen if only one choice is possible.
+
+    id_type is that of the ids in the foreign table: an integer type takes integer ids only. With `sets` a
+    column may hold several vectors in each row.
+    """
     relation = find_relation(table_name)
     columns = host_api.columns(relation.oid)
+    ids = choose_id_column(relation, columns, id_column, id_type)
     return Source(
         relation.oid,
         relation.schema,
         relation.name,
-        choose_id_column(relation, columns, id_column),
-        choose_vector_column(relation.name, columns, vector_column),
+        ids.name,
+        choose_vector_column(relation.name, columns, vector_column, sets),
         estimated_rows(relation),
+        None if ids.kind == "integer" else find_id_type(relation.oid, ids.name),
     )
 
 
@@ -115,8 +137,8 @@ def estimated_rows(relation: host_api.RelationInfo) -> float | None:
 
 
 def choose_id_column(
-    relation: host_api.RelationInfo, columns: Sequence[ColumnInfo], wanted: str | None
-) -> str:
+    relation: host_api.RelationInfo, columns: Sequence[ColumnInfo], wanted: str | None, id_type: str
+) -> ColumnInfo:
     """The column of the ids: the one asked for, else the single-column primary key, else `id`."""
     name = wanted if wanted is not None else host_api.primary_key(relation.oid) or "id"
     column = _named(columns, name)
@@ -129,28 +151,35 @@ def choose_id_column(
     if column is None:
         raise no_such_column(relation.name, name, integers)
     if column.kind != "integer":
-        raise AttentionError(
-            f"{relation.name}.{column.name} has type {column.type_name}, ids must be integers",
-            sqlstate=NOT_SUPPORTED,
-            hint="Give another id_column, or search a view that numbers the rows.",
-        )
-    return column.name
+        check_type(relation.name, column.name, column.type_name, id_type)
+    return column
 
 
-def choose_vector_column(relation_name: str, columns: Sequence[ColumnInfo], wanted: str | None) -> str:
-    """The column of the vectors: the one asked for, else the only one of a vector-like type."""
+def choose_vector_column(
+    relation_name: str, columns: Sequence[ColumnInfo], wanted: str | None, sets: bool = False
+) -> str:
+    """The column of the vectors: the one asked for, else the only one of a vector-like type.
+
+    With `sets` a column of sets of vectors does too, and comes first.
+    """
+    holders = [column.name for column in columns if column.kind in SET_KINDS]
     vectors = [column.name for column in columns if column.kind in VECTOR_KINDS]
     if wanted is None:
-        return _only_vector_column(relation_name, vectors)
+        return _only_vector_column(relation_name, holders if sets and holders else vectors)
     column = _named(columns, wanted)
     if column is None:
         raise no_such_column(relation_name, wanted, vectors)
-    if column.kind not in VECTOR_KINDS:
+    if column.kind in VECTOR_KINDS or (sets and column.kind in SET_KINDS):
+        return column.name
+    if column.kind in SET_KINDS:
         raise AttentionError(
-            f"{relation_name}.{column.name} has type {column.type_name}, no vector type",
-            hint=choices(wanted, vectors, "vector columns"),
+            f"{relation_name}.{column.name} has type {column.type_name}, several vectors in each row",
+            hint="Search it with attention_type = 'max_sim', or name a column of single vectors.",
         )
-    return column.name
+    raise AttentionError(
+        f"{relation_name}.{column.name} has type {column.type_name}, no vector type",
+        hint=choices(wanted, vectors, "vector columns"),
+    )
 
 
 def _only_vector_column(relation_name: str, vectors: Sequence[str]) -> str:

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ruattn_fdw import host_api
-from ruattn_fdw.errors import TOO_COMPLEX, AttentionError
+from ruattn_fdw.errors import BAD_DATA, TOO_COMPLEX, AttentionError
 from ruattn_fdw.report import Report
+from ruattn_fdw.source.companions import Moment, as_values, companions
+from ruattn_fdw.source.ids import as_id, as_ids
 from ruattn_fdw.source.relation import Source
 
-MAX_NESTING = 8
+MAXNESTING = 8
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Ids int64 (n,), keys float32 (n, dimensions), and the number of rows skipped for their NULL vector."""
+    """Ids int64 (n,), keys float32 (n, dimensions), and the number of rows skipped for their NULL vector.
+
+    names: where ids are no integers, their text forms; `ids` then number them in the order of their type.
+    values float32 (n, width) and places float64 (n,): the columns of values and of the order, where read.
+    """
 
     ids: np.ndarray
     keys: np.ndarray
     skipped: int
+    names: Sequence[str] | None = None
+    values: np.ndarray | None = None
+    places: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def shown_ids(self, rows: np.ndarray) -> np.ndarray | list[str]:
+        """The ids of these rows as a result column."""
+        return shown_ids(self.ids, self.names, rows)
+
+    def find(self, row_id: int | str) -> np.ndarray:
+        """The indexes of the rows with this id."""
+        if self.names is None:
+            return np.flatnonzero(self.ids == row_id)
+        return np.array([place for place, name in enumerate(self.names) if name == row_id], np.intp)
+
+
+def shown_ids(ids: np.ndarray, names: Sequence[str] | None, rows: np.ndarray) -> np.ndarray | list[str]:
+    """The ids of these rows, as numbers or as text forms."""
+    return ids[rows] if names is None else [names[row] for row in rows]
+
+
+class Named(Protocol):
+    """A relation."""
+
+    @property
+    def schema(self) -> str:
+        """Its schema."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
 
 
 class Nesting:
@@ -36,11 +72,11 @@ class Nesting:
         self._depth = 0
 
     @contextmanager
-    def one_deeper(self, source: Source) -> Iterator[None]:
+    def one_deeper(self, source: Named) -> Iterator[None]:
         """Count one read; the error of a source that reads itself, long before the stack ends."""
-        if self._depth == MAX_NESTING:
+        if self._depth == MAXNESTING:
             raise AttentionError(
-                f"{source.schema}.{source.name} is read {MAX_NESTING} searches deep, it seems to read itself",
+                f"{source.schema}.{source.name} is read {MAXNESTING} searches deep, it seems to read itself",
                 sqlstate=TOO_COMPLEX,
                 hint="Name a source that does not depend on this search.",
             )
@@ -51,33 +87,35 @@ class Nesting:
             self._depth -= 1
 
 
-_NESTING = Nesting()
+NESTING = Nesting()
 
 NO_ROWS = Rows(np.empty(0, np.int64), np.empty((0, 0), np.float32), 0)
 
 
-def read_rows(source: Source, candidates: np.ndarray | None, memo: dict[str, Any], report: Report) -> Rows:
+def read_rows(
+    source: Source, candidates: np.ndarray | str | None, memo: dict[str, Any], report: Report
+) -> Rows:
     """The rows of the source, or those of them whose id is a candidate.
 
     `memo` keeps the last rows read: rescans of an executor node run under one snapshot.
     """
-    key = (source, None if candidates is None else candidates.tobytes())
+    key = (source, candidates.tobytes() if isinstance(candidates, np.ndarray) else candidates)
     kept = memo.get("rows")
     if kept is not None and kept[0] == key:
         rows: Rows = kept[1]
         return rows
     with report.timing("read"):
-        rows = _select(source, None if candidates is None else np.unique(candidates))
+        rows = _select(source, None if candidates is None else as_ids(source.id_type, candidates))
     report.rows_read += len(rows)
     report.nulls_skipped += rows.skipped
     memo["rows"] = (key, rows)
     return rows
 
 
-def read_vector(source: Source, row_id: int, report: Report) -> np.ndarray:
+def read_vector(source: Source, row_id: int | str, report: Report) -> np.ndarray:
     """The vector of one row, float32 (dimensions,)."""
     with report.timing("read"):
-        rows = _select(source, np.array([row_id], np.int64))
+        rows = _select(source, as_ids(source.id_type, [as_id(source.id_type, row_id)]))
     if len(rows) == 1:
         vector: np.ndarray = rows.keys[0]
         return vector
@@ -98,13 +136,22 @@ def check_dimensions(query: np.ndarray, rows: Rows, source: Source) -> None:
         )
 
 
-def select_statement(source: Source, restricted: bool) -> str:
-    """The SELECT that reads ids and vectors; `restricted` adds `WHERE id = ANY ($1)`."""
-    id_column, vector_column = quote(source.id_column), quote(source.vector_column)
-    statement = (
-        f"SELECT t.{id_column}, t.{vector_column} FROM {quote(source.schema)}.{quote(source.name)} AS t"
-    )
-    return f"{statement} WHERE t.{id_column} OPERATOR(pg_catalog.=) ANY ($1)" if restricted else statement
+def select_statement(source: Source, columns: Sequence[str], restricted: bool) -> str:
+    """The SELECT that reads these columns; `restricted` adds `WHERE id = ANY ($1)`.
+
+    Ids that are no integers arrive in their order: it settles ties, and only the server knows it.
+    """
+    listed = ", ".join(expression(column) for column in columns)
+    id_column, id_type = f"t.{quote(source.id_column)}", source.id_type
+    statement = f"SELECT {listed} FROM {quote(source.schema)}.{quote(source.name)} AS t"
+    if restricted and id_type is None:
+        return f"{statement} WHERE {id_column} OPERATOR(pg_catalog.=) ANY ($1)"
+    if id_type is None:
+        return statement
+    if restricted:
+        equals = f"OPERATOR({quote(id_type.equality_schema)}.=)"
+        statement += f" WHERE {id_column} {equals} ANY ($1::{id_type.name}[])"
+    return f"{statement} ORDER BY {id_column}"
 
 
 def quote(identifier: str) -> str:
@@ -112,16 +159,59 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def _select(source: Source, ids: np.ndarray | None) -> Rows:
-    if ids is not None and not len(ids):
-        return NO_ROWS
-    with _NESTING.one_deeper(source):
-        columns, count, skipped = host_api.select(
-            select_statement(source, restricted=ids is not None),
-            ("id", "vector"),
+def read_columns(
+    source: Source, ids: np.ndarray | str | None, columns: Sequence[str], kinds: Sequence[str]
+) -> tuple[list[Any], int, int]:
+    """The id column and others of the rows, or of those with these ids, as `host_api.select` gives them."""
+    with NESTING.one_deeper(source):
+        return host_api.select(
+            select_statement(source, (source.id_column, *columns), restricted=ids is not None),
+            ("id" if source.id_type is None else "text id", *kinds),
             source.label,
             () if ids is None else (ids,),
         )
+
+
+def ids_and_names(found: Any) -> tuple[np.ndarray, Sequence[str] | None]:
+    """An id column as read, as the `ids` and `names` of Rows."""
+    if not isinstance(found, list):
+        return np.asarray(found), None
+    starts = [place == 0 or name != found[place - 1] for place, name in enumerate(found)]
+    return np.cumsum(starts) - 1, found
+
+
+def _select(source: Source, ids: np.ndarray | str | None) -> Rows:
+    if ids is not None and not len(ids):
+        return NO_ROWS
+    beside = companions(source)
+    names_read = (source.vector_column, *(column for column, _ in beside))
+    columns, count, skipped = read_columns(source, ids, names_read, ("vector", *(kind for _, kind in beside)))
     if not count:
         return Rows(NO_ROWS.ids, NO_ROWS.keys, skipped)
-    return Rows(np.asarray(columns[0]), np.asarray(columns[1]), skipped)
+    row_ids, names = ids_and_names(columns[0])
+    values = as_values(columns[2]) if source.value_column else None
+    places = np.asarray(columns[-1]) if source.order_column else None
+    rows = Rows(row_ids, np.asarray(columns[1]), skipped, names, values, places)
+    check_numbers(rows, source, source.order_column, places)
+    if source.value_column:
+        check_numbers(rows, source, source.value_column, values)
+    return rows
+
+
+def check_numbers(rows: Rows, source: Source, column: str | None, numbers: np.ndarray | None) -> None:
+    """Raise if a number (n,) or (n, width) read beside a vector is missing or not finite."""
+    if numbers is None or np.isfinite(numbers).all():
+        return
+    row = int(np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1))[0])
+    what = "NULL or NaN" if np.isnan(numbers[row]).any() else "infinite"
+    raise AttentionError(
+        f"{source.name}.{column} of the row with id {rows.shown_ids(np.array([row]))[0]} is {what}",
+        sqlstate=BAD_DATA,
+        hint="Correct the row, or leave it out with a view.",
+    )
+
+
+def expression(column: str) -> str:
+    """A column of the source as a SELECT reads it."""
+    name = f"t.{quote(column)}"
+    return f"pg_catalog.date_part('epoch', {name})" if isinstance(column, Moment) else name

@@ -9,25 +9,30 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw import host_api
-from ruattn_fdw.declaration import Parameter, Result, Table
+from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels import attend, ranking
+from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
+from ruattn_fdw.source.ids import as_id, number_of
 from ruattn_fdw.source.relation import Source, estimated_rows, resolve
 from ruattn_fdw.source.rows import Rows, check_dimensions, read_rows, read_vector
-from ruattn_fdw.tables import shared
+from ruattn_fdw.tables import late_interaction, ordering, shared
+from ruattn_fdw.tables.answers import name_row, ranked_batches
 from ruattn_fdw.values import Unknown
 
 STARTUP_COST = 10.0
 COST_OF_READING_A_ROW = 0.05
 COST_OF_A_RESULT_ROW = 0.01
 
+QUERIES = "query, query_id, queries"
+
 SEARCH = Table(
     name="mha_search",
     help="The rows of a relation by their attention weight for one query, over several heads.",
     results=(
-        Result("id", "bigint", "id of the row"),
+        Result("id", "bigint", "id of the row", named_by="id_column"),
         Result("score", "real", "attention weight, normalised over all keys; the mean over the heads"),
         Result("logit", "real", "value before normalisation, the mean over the heads"),
         Result("rank", "bigint", "place in the answer, from 1"),
@@ -38,13 +43,15 @@ SEARCH = Table(
     ),
     parameters=(
         shared.TABLE_NAME,
-        Parameter("query", "attention_vector", "vector to search for", one_of="query, query_id"),
-        Parameter("query_id", "bigint", "id of the row whose vector is the query", one_of="query, query_id"),
+        Parameter("query", "attention_vector", "vector to search for", one_of=QUERIES),
+        Parameter(
+            "query_id", "bigint", "id of the row whose vector is the query", one_of=QUERIES, id_of="id_column"
+        ),
         shared.ID_COLUMN,
         shared.VECTOR_COLUMN,
-        Parameter("queries", "real[]", "several query vectors, for max_sim"),
-        Parameter("order_column", "text", "column that orders the keys, for mechanisms with positions"),
-        Parameter("position", "double precision", "position of the query in that order"),
+        Parameter("queries", "real[]", "several query vectors, one in each row, for max_sim", one_of=QUERIES),
+        shared.ORDER_COLUMN,
+        shared.POSITION,
         shared.num_heads(default_help="8 for the multi-head family, else 1"),
         shared.k_nearest("number of rows wanted"),
         shared.TEMPERATURE,
@@ -57,12 +64,10 @@ SEARCH = Table(
     order=(("score", True), ("rank", False)),
     example="SELECT id, score FROM mha_search WHERE table_name = 'documents' AND "
     "query = (SELECT embedding FROM documents WHERE id = 1) AND k = 10",
+    source_row=SourceRow("id"),
 )
 
 UNUSED = {
-    "queries": "mechanisms that compare several query vectors",
-    "order_column": "mechanisms that know the order of the keys",
-    "position": "mechanisms that know the order of the keys",
     "model": "mechanisms with a named weight set",
 }
 
@@ -78,12 +83,16 @@ class MhaSearch(AttentionTable):
         """Read, score, and rank as far as rows are asked for."""
         shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.settle_mechanism(arguments, SEARCH.name)
+        late_interaction.check_parameters(mechanism, arguments)
         settings = shared.kernel_settings(mechanism, arguments)
         with report.timing("check"):
-            source = settle_source(arguments)
+            source = ordering.with_order(settle_source(arguments, mechanism), arguments, mechanism)
+        if mechanism.weigh_sets is not None:
+            return late_interaction.search(mechanism, source, arguments, wanted, memo, report)
         rows = read_rows(source, arguments["candidates"], memo, report)
         query = find_query(arguments, source, rows, report)
         check_dimensions(query, rows, source)
+        shared.send_remark(mechanism, rows.keys, settings["num_heads"], settings["options"], memo)
         with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
             weights = attend.attend(
                 mechanism,
@@ -91,10 +100,11 @@ class MhaSearch(AttentionTable):
                 rows.keys,
                 **settings,
                 normaliser=arguments["normaliser"],
+                positions=ordering.positions_of_one(arguments, rows),
                 checkpoint=host_api.check_interrupts,
             )
         chunks = ranking.ranked(weights, rows.ids, arguments["k"], host_api.check_interrupts)
-        return emit(chunks, weights, rows.ids, wanted)
+        return ranked_batches(chunks, weights, rows, wanted)
 
     def cost(self, arguments: Arguments) -> Cost:
         """Reading and scoring come before the first row, ranking is cheap."""
@@ -107,12 +117,18 @@ class MhaSearch(AttentionTable):
         """Mechanism, source and parameters in effect."""
         shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.explain_mechanism(arguments, SEARCH.name)
-        return [mechanism, *explain_source(arguments), ("Parameters", arguments.summary())]
+        return [mechanism, *explain_source(arguments, SEARCH.name), ("Parameters", arguments.summary())]
 
 
-def settle_source(arguments: Arguments) -> Source:
+def settle_source(arguments: Arguments, mechanism: Mechanism) -> Source:
     """The source relation, with the columns that were chosen put in effect."""
-    source = resolve(arguments["table_name"], arguments["id_column"], arguments["vector_column"])
+    source = resolve(
+        arguments["table_name"],
+        arguments["id_column"],
+        arguments["vector_column"],
+        arguments.id_type("id_column"),
+        sets=mechanism.weigh_sets is not None,
+    )
     arguments.settle("id_column", source.id_column)
     arguments.settle("vector_column", source.vector_column)
     return source
@@ -123,33 +139,9 @@ def find_query(arguments: Arguments, source: Source, rows: Rows, report: Report)
     if arguments["query"] is not None:
         query: np.ndarray = arguments["query"]
         return query
-    row_id: int = arguments["query_id"]
-    places = np.flatnonzero(rows.ids == row_id)
+    row_id = as_id(source.id_type, arguments["query_id"])
+    places = rows.find(row_id)
     return rows.keys[places[0]] if len(places) == 1 else read_vector(source, row_id, report)
-
-
-def name_row(source: Source, rows: Rows, row: int) -> str:
-    """What the user calls the vector of the row at an index."""
-    return f"{source.label} of {source.id_column} {rows.ids[row]}"
-
-
-def emit(
-    chunks: Iterator[np.ndarray], weights: attend.Weights, ids: np.ndarray, wanted: Sequence[str]
-) -> Iterator[Batch]:
-    """Batches of the result columns for chunks of row numbers, best first."""
-    start = 1
-    for chunk in chunks:
-        columns = {
-            "id": ids[chunk],
-            "score": weights.score[chunk],
-            "logit": weights.logit[chunk],
-            "rank": np.arange(start, start + len(chunk)),
-            "lse": (weights.lse,),
-        }
-        if "head_scores" in wanted:
-            columns["head_scores"] = np.ascontiguousarray(weights.head_scores[:, chunk].T)
-        yield Batch(len(chunk), columns)
-        start += len(chunk)
 
 
 def considered_rows(arguments: Arguments) -> float:
@@ -159,15 +151,16 @@ def considered_rows(arguments: Arguments) -> float:
     relation = host_api.relation(table_name) if table_name else None
     rows = estimated_rows(relation) if relation else None
     rows = DEFAULT_ROWS if rows is None else rows
-    return rows if candidates is None else min(rows, len(candidates))
+    return rows if candidates is None else min(rows, number_of(candidates))
 
 
-def explain_source(arguments: Arguments) -> list[tuple[str, object]]:
+def explain_source(arguments: Arguments, operation: str) -> list[tuple[str, object]]:
     """The lines about the source, as far as the parameters that name it are known."""
-    for name in ("table_name", "id_column", "vector_column"):
+    for name in ("table_name", "id_column", "vector_column", "attention_type", "order_column"):
         if isinstance(arguments[name], Unknown):
             return [("Source", arguments[name].text)]
-    source = settle_source(arguments)
+    mechanism = shared.find_mechanism(arguments["attention_type"], operation)
+    source = ordering.with_order(settle_source(arguments, mechanism), arguments, mechanism)
     return [
         ("Source", source.description),
         ("Source Rows", round(considered_rows(arguments))),

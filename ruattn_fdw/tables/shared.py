@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from ruattn_fdw import host_api, memory
 from ruattn_fdw.declaration import Parameter
-from ruattn_fdw.errors import NOT_SUPPORTED, OUT_OF_RANGE, AttentionError
+from ruattn_fdw.errors import BAD_DATA, NOT_SUPPORTED, OUT_OF_RANGE, AttentionError
 from ruattn_fdw.kernels import registry
-from ruattn_fdw.kernels.errors import KernelError, NumericOverflow
+from ruattn_fdw.kernels.batch import Settings
+from ruattn_fdw.kernels.errors import KernelError, NumericOverflow, OutOfDomain
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options, parse_temperature
 from ruattn_fdw.parameters import Arguments
+from ruattn_fdw.source.relation import estimated_rows
 from ruattn_fdw.values import Unknown
 
 TABLE_NAME = Parameter(
@@ -21,7 +24,7 @@ TABLE_NAME = Parameter(
     required=True,
 )
 ID_COLUMN = Parameter(
-    "id_column", "text", "integer column of the ids", default_help="the single-column primary key, else id"
+    "id_column", "text", "column of the ids", default_help="the single-column primary key, else id"
 )
 VECTOR_COLUMN = Parameter(
     "vector_column",
@@ -37,8 +40,22 @@ TEMPERATURE = Parameter(
     minimum=0.0,
     above=True,
 )
+ORDER_COLUMN = Parameter(
+    "order_column",
+    "text",
+    "column that orders the keys: numbers, dates or timestamps; for mechanisms that know an order",
+)
+POSITION = Parameter(
+    "position",
+    "double precision",
+    "where the query stands in that order, for timestamps in seconds since 1970",
+    default_help="where the newest key stands, or the row that the query is",
+)
 CANDIDATES = Parameter(
-    "candidates", "bigint[]", "ids that may be keys; all others are left out before normalisation"
+    "candidates",
+    "bigint[]",
+    "ids that may be keys; all others are left out before normalisation",
+    id_of="id_column",
 )
 NORMALISER = Parameter(
     "normaliser",
@@ -82,6 +99,11 @@ def kernel_errors(row_names: Callable[[int], str] | None = None) -> Iterator[Non
         if error.row is not None and row_names is not None:
             message = f"the logit of query and {row_names(error.row)} overflows single precision"
         raise AttentionError(message, sqlstate=OUT_OF_RANGE, hint=error.hint) from error
+    except OutOfDomain as error:
+        if error.row is None or row_names is None:
+            raise AttentionError(error.message, hint=error.hint) from error
+        message = f"{row_names(error.row)} {error.what}"
+        raise AttentionError(message, sqlstate=BAD_DATA, hint=error.hint) from error
     except KernelError as error:
         raise AttentionError(error.message, hint=error.hint) from error
 
@@ -126,6 +148,41 @@ def explain_mechanism(arguments: Arguments, operation: str) -> tuple[str, object
     if not any(isinstance(arguments[setting], Unknown) for setting in ("temperature", "options")):
         kernel_settings(mechanism, arguments)
     return "Mechanism", mechanism.name
+
+
+def many_settings(mechanism: Mechanism, arguments: Arguments, dimensions: int) -> Settings:
+    """The kernels' settings for many vectors of these dimensions."""
+    with kernel_errors():
+        return Settings(
+            mechanism,
+            dimensions,
+            arguments["num_heads"],
+            arguments["temperature"],
+            arguments["options"] or {},
+        )
+
+
+def check_memory(what: str, *arrays: Any) -> None:
+    """Raise if arrays that are held at the same time need more than `ruattn_fdw.max_memory`."""
+    memory.check_memory(what, sum(array.nbytes for array in arrays), "restrict the rows with a view")
+
+
+def known_size(table_name: str | None) -> float | None:
+    """The planner's estimate of a relation's rows, as far as the relation is known and has one."""
+    relation = host_api.relation(table_name) if table_name else None
+    return estimated_rows(relation) if relation else None
+
+
+def send_remark(
+    mechanism: Mechanism, keys: Any, heads: int, options: Mapping[str, Any], memo: dict[str, Any]
+) -> None:
+    """Tell the user, once for all rescans, what the mechanism has to say of an answer over keys (n, d)."""
+    if mechanism.remark is None or memo.get("remarked"):
+        return
+    memo["remarked"] = True
+    remark = mechanism.remark(keys, heads, options)
+    if remark:
+        host_api.notice(remark)
 
 
 def refuse_unused(arguments: Arguments, unused: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ruattn_fdw import bridge, host_api
+from ruattn_fdw.source.batch import python_values
 from ruattn_fdw.tables import TABLES
 
 COLUMNS = [("id", "bigint", "integer"), ("title", "text", "text"), ("embedding", "real[]", "real[]")]
@@ -36,12 +37,17 @@ class FakeHost:
 
     def select(self, sql, kinds, label, args):
         self.selected.append((sql, label, args))
+        if kinds == ("text", "text"):
+            return [["uuid"], ["pg_catalog"]], 1, 0
         if kinds == ("text",):
             return [self.names], len(self.names), 0
         wanted = np.isin(self.ids, args[0]) if args else np.ones(len(self.ids), bool)
         null = np.isin(self.ids, self.null_ids)
         kept = wanted & ~null
-        return [self.ids[kept], self.keys[kept]], int(kept.sum()), int((wanted & null).sum())
+        keys = self.keys[kept]
+        vectors = (keys, np.ones(len(keys), np.int64)) if kinds[1] == "vectors" else keys
+        numbers = [self.ids[kept].astype(np.float64) for kind in kinds[2:] if kind == "float"]
+        return [self.ids[kept], vectors, *numbers], int(kept.sum()), int((wanted & null).sum())
 
     def check_interrupts(self):
         self.checks += 1
@@ -81,8 +87,7 @@ def fetch():
         while (batch := scan.next()) is not None:
             count, columns = batch
             for name, column in zip(names, columns, strict=True):
-                is_constant = isinstance(column, tuple) and len(column) == 1
-                rows[name].extend([column[0]] * count if is_constant else list(column))
+                rows[name].extend(python_values(column, count))
         return rows
 
     return run

@@ -29,9 +29,9 @@ def test_a_required_parameter_needs_a_column_or_an_option(host):
         bridge.open_table({"operation": "mha_search"}, [("id", "bigint"), ("query", "attention_vector")])
 
 
-def test_a_column_that_is_neither_result_nor_parameter_is_refused(host):
+def test_a_column_that_is_neither_result_nor_parameter_is_refused_where_there_is_no_source(host):
     with pytest.raises(AttentionError, match='column "scores" is neither') as caught:
-        bridge.open_table({"operation": "mha_search"}, [("scores", "real")])
+        bridge.open_table({"operation": "attention_score"}, [("scores", "real")])
     assert 'Perhaps you meant "score".' in caught.value.hint
 
 
@@ -43,6 +43,36 @@ def test_a_column_that_is_neither_result_nor_parameter_is_refused(host):
         ("foreign table", {"operation": "mha_search", "kk": "1"}, "HV00D", 'invalid option "kk"'),
         ("foreign table", {"operation": "mha_search", "k": "0"}, "22023", "k must be between"),
         ("foreign table", {"operation": "os.system"}, "HV00D", "there is no operation"),
+        (
+            "foreign table",
+            {"operation": "mha_search", "locked": "2"},
+            "22023",
+            "locked must be true or false",
+        ),
+        (
+            "foreign table",
+            {"operation": "mha_search", "attention_type": "cosinus"},
+            "22023",
+            "unknown attention mechanism 'cosinus'",
+        ),
+        (
+            "foreign table",
+            {"operation": "mha_search", "attention_type": "cosine", "options": '{"scale": 1}'},
+            "22023",
+            "cosine has no option 'scale'",
+        ),
+        (
+            "foreign table",
+            {"operation": "mha_search", "attention_type": "cosine", "temperature": "0.001"},
+            "22023",
+            "temperature is 0.001",
+        ),
+        (
+            "foreign table",
+            {"operation": "mha_search", "query": "{1}", "query_id": "7"},
+            "22023",
+            "query and query_id are both fixed",
+        ),
         ("server", {"host": "x"}, "HV00D", 'invalid option "host"'),
         ("user mapping", {"password": "x"}, "HV00D", 'invalid option "password"'),
     ],
@@ -55,7 +85,10 @@ def test_options_are_validated(kind, options, sqlstate, message):
 
 
 def test_valid_options_pass():
-    bridge.validate("foreign table", {"operation": "mha_search", "k": "3"})
+    bridge.validate("foreign table", {"operation": "mha_search", "k": "3", "locked": "on"})
+    bridge.validate(
+        "foreign table", {"operation": "mha_search", "query_id": "not a number", "candidates": "{a}"}
+    )
     bridge.validate("server", {})
 
 

@@ -56,6 +56,7 @@ def test_path_keys_name_every_choice_of_required_parameters(handler):
     assert [columns for columns, _ in handler.get_path_keys()] == [
         ("table_name", "query"),
         ("table_name", "query_id"),
+        ("table_name", "queries"),
     ]
 
 

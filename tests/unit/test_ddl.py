@@ -64,7 +64,7 @@ def test_comments_say_what_a_column_is():
     sql = ddl.create_table(TABLES["mha_search"].declaration)
     assert "mha_search.score IS 'RESULT: " in sql
     assert "mha_search.table_name IS 'PARAMETER (required): " in sql
-    assert "mha_search.query IS 'PARAMETER (one of query, query_id): " in sql
+    assert "mha_search.query IS 'PARAMETER (one of query, query_id, queries): " in sql
     assert "mha_search.attention_type IS 'PARAMETER (default multi_head): " in sql
 
 

@@ -37,9 +37,26 @@ def test_with_neither_the_integer_columns_are_listed(host):
 def test_an_id_that_is_no_integer_is_refused(host, wanted):
     host.column_list = [("key", "uuid", "other"), ("vec", "vector", "vector")]
     host.key_column = "key"
-    with pytest.raises(AttentionError, match=r"documents\.key has type uuid, ids must be integers") as caught:
+    message = r"documents\.key has type uuid, the ids of this table have type bigint"
+    with pytest.raises(AttentionError, match=message) as caught:
         resolve("documents", wanted, None)
     assert caught.value.sqlstate == "0A000"
+    assert "an id column of type uuid" in caught.value.hint
+
+
+def test_an_id_of_another_type_is_taken_where_the_table_has_it(host):
+    host.column_list = [("key", "uuid", "other"), ("vec", "vector", "vector")]
+    host.key_column = "key"
+    assert resolve("documents", None, None, "uuid").id_type == ("uuid", "pg_catalog")
+
+
+def test_a_column_of_sets_comes_first_where_sets_are_wanted(host):
+    host.column_list = columns(id="integer", vec="vector", tokens="vector[]")
+    assert resolve("documents", None, None).vector_column == "vec"
+    assert resolve("documents", None, None, sets=True).vector_column == "tokens"
+    with pytest.raises(AttentionError, match="several vectors in each row") as caught:
+        resolve("documents", None, "tokens")
+    assert "max_sim" in caught.value.hint
 
 
 def test_an_empty_column_name_is_a_name_that_does_not_exist(host):

@@ -5,6 +5,7 @@ import pytest
 
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.report import Report
+from ruattn_fdw.source.ids import IdType
 from ruattn_fdw.source.relation import Source
 from ruattn_fdw.source.rows import read_rows, read_vector, select_statement
 
@@ -13,8 +14,16 @@ SOURCE = Source(100, "public", "documents", "id", "embedding", 300.0)
 
 def test_identifiers_are_quoted():
     source = Source(1, 'sch"ema', "ta.ble; drop", "select", 'e"m', None)
-    assert select_statement(source, restricted=False) == (
+    assert select_statement(source, ("select", 'e"m'), restricted=False) == (
         'SELECT t."select", t."e""m" FROM "sch""ema"."ta.ble; drop" AS t'
+    )
+
+
+def test_ids_that_are_no_integers_arrive_in_their_order():
+    source = Source(1, "s", "t", "key", "v", None, IdType("uuid", "pg_catalog"))
+    assert select_statement(source, ("key", "v"), restricted=True) == (
+        'SELECT t."key", t."v" FROM "s"."t" AS t '
+        'WHERE t."key" OPERATOR("pg_catalog".=) ANY ($1::uuid[]) ORDER BY t."key"'
     )
 
 

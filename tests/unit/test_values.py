@@ -149,11 +149,36 @@ def test_a_value_not_known_yet_passes_through():
     assert read(parameter("integer"), unknown) is unknown
 
 
-@pytest.mark.parametrize("value", [[[1, 2], [3]], [1, 2], "{{1,2}}", [["a"]], [[float("nan")]]])
-def test_a_matrix_is_rectangular_and_finite(value):
-    with pytest.raises(AttentionError, match=r"p must be of type real\[\]"):
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([[1, 2], [3]], r"p must be of type real\[\]"),
+        ("{{1,2},{3}}", r"p must be of type real\[\]"),
+        ([["a"]], r"p must be of type real\[\]"),
+        ([1, 2], "p must have two dimensions, got 1"),
+        ("{1,2}", "p must be a two-dimensional array"),
+        ([[1, 2], [3, float("nan")]], "p has nan at position 2 of row 2"),
+        ([[1e300]], "p has inf at position 1 of row 1"),
+        ([], "p has no elements"),
+    ],
+)
+def test_a_matrix_is_rectangular_and_finite(value, message):
+    with pytest.raises(AttentionError, match=message) as caught:
         read(parameter("real[]"), value)
+    assert caught.value.sqlstate == "22000"
+    assert caught.value.hint
 
 
-def test_a_matrix_keeps_its_shape():
-    assert read(parameter("real[]"), [[1, 2], [3, 4], [5, 6]]).shape == (3, 2)
+@pytest.mark.parametrize(
+    "value", [[[1, 2], [3, 4], [5, 6]], "{{1,2},{3,4},{5,6}}", " [[1, 2], [3, 4], [5, 6]] "]
+)
+def test_a_matrix_keeps_its_shape(value):
+    assert read(parameter("real[]"), value).tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_an_id_that_is_no_integer_is_its_text_form():
+    assert read(parameter("uuid", id_of="id_column"), "a0ee-1") == "a0ee-1"
+    assert read(parameter("double precision", id_of="id_column"), 0.5) == "0.5"
+    assert read(parameter("double precision[]", id_of="id_column"), np.array([0.5, 2])) == '{"0.5","2.0"}'
+    assert read(parameter("text[]", id_of="id_column"), ['a"b', "c\\d"]) == '{"a\\"b","c\\\\d"}'
+    assert read(parameter("bigint[]", id_of="id_column"), "{1,2}").tolist() == [1, 2]

@@ -1,0 +1,199 @@
+"""IMPORT FOREIGN SCHEMA: a foreign table for each relation of a schema of this database that has vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from ruattn_fdw import host_api
+from ruattn_fdw.declaration import Parameter, Result, Table
+from ruattn_fdw.errors import INVALID_OPTION, AttentionError, choices, nearest
+from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.parameters import OPERATION
+from ruattn_fdw.source.relation import SET_KINDS, VECTOR_KINDS
+from ruattn_fdw.source.rows import quote
+from ruattn_fdw.tables import TABLES
+from ruattn_fdw.tables.options import check_options
+
+DEFAULT_OPERATION = "mha_search"
+VECTOR_TYPE = "attention_vector"
+
+SCHEMAS = """
+SELECT n.nspname FROM pg_catalog.pg_namespace n
+WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1
+"""
+
+# partitions come with their parent; our own tables, and what belongs to an extension, are no sources
+RELATIONS = """
+SELECT c.relname, c.oid, c.relispartition
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE n.nspname OPERATOR(pg_catalog.=) $1 AND c.relkind IN ('r', 'p', 'm', 'v', 'f')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f
+                       JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) f.ftserver
+                       JOIN pg_catalog.pg_foreign_server own ON own.srvfdw OPERATOR(pg_catalog.=) s.srvfdw
+                  WHERE f.ftrelid OPERATOR(pg_catalog.=) c.oid AND own.srvname OPERATOR(pg_catalog.=) $2)
+ORDER BY 1
+"""
+
+COLLATIONS = """
+SELECT a.attname, pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) '.'
+                  OPERATOR(pg_catalog.||) pg_catalog.quote_ident(l.collname)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+     JOIN pg_catalog.pg_collation l ON l.oid OPERATOR(pg_catalog.=) a.attcollation
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) l.collnamespace
+WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid
+  AND a.attcollation OPERATOR(pg_catalog.<>) t.typcollation
+"""
+
+EXTENSION_SCHEMA = """
+SELECT n.nspname FROM pg_catalog.pg_extension e
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+WHERE e.extname OPERATOR(pg_catalog.=) 'ruattn_fdw'
+"""
+
+
+class Relation(NamedTuple):
+    """A relation that may become a foreign table."""
+
+    oid: int
+    schema: str
+    name: str
+    columns: Sequence[ColumnInfo]
+
+    def vectors(self) -> list[str]:
+        """Its columns that a search can read vectors from."""
+        return [column.name for column in self.columns if column.kind in (*VECTOR_KINDS, *SET_KINDS)]
+
+    def id_column(self) -> str | None:
+        """The column of its ids, if it has one that is found without being named."""
+        names = [column.name for column in self.columns]
+        return host_api.primary_key(self.oid) or ("id" if "id" in names else None)
+
+
+def import_schema(
+    server: str, schema: str, list_type: str, names: Sequence[str], options: Mapping[str, str]
+) -> list[str]:
+    """CREATE FOREIGN TABLE for each relation of the schema that has a vector column.
+
+    list_type says whether `names` are the only ones wanted (`limit to`), those not wanted (`except`), or
+    nothing (`all`). options are those of every table; `operation` among them is mha_search if left out.
+    Relations that are named but cannot be imported are told of in a NOTICE.
+    """
+    fixed = {OPERATION: DEFAULT_OPERATION, **options}
+    table = _check(schema, fixed)
+    statements = []
+    for relation in _relations(server, schema, list_type, names):
+        problem = _problem(relation)
+        if problem is None:
+            statements.append(create_statement(table, relation, server, fixed))
+        elif relation.vectors() or list_type == "limit to":
+            host_api.notice(f"{schema}.{relation.name} is not imported", problem)
+    return statements
+
+
+def create_statement(table: Table, relation: Relation, server: str, options: Mapping[str, str]) -> str:
+    """CREATE FOREIGN TABLE for one relation: its own columns, then results and parameters that are left."""
+    fixed = {**options, **_source_options(table, relation)}
+    collations = _collations(relation)
+    declared = {column.name: column for column in table.columns()}
+    id_column = fixed[table.source_row.id_column] if table.source_row else ""
+    row_id = table.source_row.result if table.source_row else ""
+    own = [c for c in relation.columns if c.name not in declared or c.name == id_column == row_id]
+    shown = {*(c.name for c in own), *fixed}
+    if id_column in shown:
+        shown.add(row_id)
+    columns = [f"{quote(c.name)} {c.type_name}{collations.get(c.name, '')}" for c in own]
+    columns += [
+        f"{quote(name)} {_sql_type(relation, fixed, column)}"
+        for name, column in declared.items()
+        if name not in shown
+    ]
+    listed = ", ".join(f"{quote(name)} {_literal(value)}" for name, value in fixed.items())
+    return (
+        f"CREATE FOREIGN TABLE {quote(relation.name)} ({', '.join(columns)}) "
+        f"SERVER {quote(server)} OPTIONS ({listed})"
+    )
+
+
+def _check(schema: str, options: Mapping[str, str]) -> Table:
+    """The table that the options mean; raises if they, or the schema, do not exist."""
+    names = [name for name, handler in TABLES.items() if handler.declaration.source_row is not None]
+    operation = options[OPERATION]
+    if operation not in names:
+        raise AttentionError(
+            f'tables of the operation "{operation}" cannot be imported',
+            sqlstate=INVALID_OPTION,
+            hint=choices(operation, names, "operations"),
+        )
+    table = TABLES[operation].declaration
+    check_options(table, options)
+    (schemas,), _, _ = host_api.select(SCHEMAS, ("text",))
+    if schema not in schemas:
+        close = nearest(schema, schemas)
+        raise AttentionError(
+            f'schema "{schema}" does not exist in this database',
+            sqlstate="3F000",
+            hint=f'Perhaps you meant "{close}".'
+            if close
+            else "Name a schema of this database that you may use.",
+        )
+    return table
+
+
+def _relations(server: str, schema: str, list_type: str, wanted: Sequence[str]) -> Iterator[Relation]:
+    (names, oids, partitions), _, _ = host_api.select(
+        RELATIONS, ("text", "text", "text"), args=(schema, server)
+    )
+    for name, oid, partition in zip(names, oids, partitions, strict=True):
+        is_named = name in wanted
+        if (list_type == "limit to" and not is_named) or (list_type == "except" and is_named):
+            continue
+        if partition == "t" and list_type != "limit to":
+            continue
+        yield Relation(int(oid), schema, name, host_api.columns(int(oid)))
+
+
+def _problem(relation: Relation) -> str | None:
+    """Why the relation cannot become a foreign table, or None."""
+    if not relation.vectors():
+        return "It has no column of a vector type."
+    if relation.id_column() is None:
+        return 'It has no single-column primary key and no column "id".'
+    return None
+
+
+def _source_options(table: Table, relation: Relation) -> dict[str, str]:
+    """The OPTIONS that name the relation, its ids, and its vectors where there is one column of them."""
+    assert table.source_row is not None
+    found = {
+        table.source_row.relation: f"{quote(relation.schema)}.{quote(relation.name)}",
+        table.source_row.id_column: relation.id_column() or "",
+    }
+    vectors = relation.vectors()
+    if len(vectors) == 1:
+        found[table.source_row.vectors] = vectors[0]
+    return found
+
+
+def _collations(relation: Relation) -> dict[str, str]:
+    (names, collations), _, _ = host_api.select(COLLATIONS, ("text", "text"), args=(relation.oid,))
+    return {name: f" COLLATE {collation}" for name, collation in zip(names, collations, strict=True)}
+
+
+def _sql_type(relation: Relation, fixed: Mapping[str, str], column: Result | Parameter) -> str:
+    """The type of a declared column: that of the ids for ids, and our own type by its full name."""
+    named_by = column.named_by if isinstance(column, Result) else column.id_of
+    if named_by in fixed:
+        id_type = next(c.type_name for c in relation.columns if c.name == fixed[named_by or ""])
+        return f"{id_type}[]" if column.type.endswith("[]") else id_type
+    if column.type != VECTOR_TYPE:
+        return column.type
+    (schemas,), _, _ = host_api.select(EXTENSION_SCHEMA, ("text",))
+    return f"{quote(schemas[0])}.{VECTOR_TYPE}"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,89 @@
+"""Columns read beside ids and vectors: what orders the rows, and the values that attention weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ruattn_fdw import host_api
+from ruattn_fdw.errors import AttentionError, choices
+from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.source.relation import VECTOR_KINDS, Source, no_such_column
+
+NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
+MOMENTS = ("timestamp", "date")
+
+
+class Moment(str):
+    """The name of a column of dates or timestamps, which are read as seconds since 1970."""
+
+
+class Number(str):
+    """The name of a column of numbers."""
+
+
+def with_order(source: Source, order_column: str) -> Source:
+    """The source with the column that orders its rows: numbers, dates or timestamps."""
+    columns = host_api.columns(source.oid)
+    column = _find(source, columns, order_column, [c.name for c in columns if _orders(c)])
+    if not _orders(column):
+        raise AttentionError(
+            f"{source.name}.{column.name} has type {column.type_name}, "
+            "rows are ordered by numbers, dates or timestamps",
+            hint=choices(order_column, [c.name for c in columns if _orders(c)], "order columns"),
+        )
+    kind = Moment if column.type_name.startswith(MOMENTS) else Number
+    return replace(source, order_column=kind(column.name))
+
+
+def orderable_columns(source: Source) -> list[str]:
+    """The columns that can order the rows."""
+    return [column.name for column in host_api.columns(source.oid) if _orders(column)]
+
+
+def with_values(source: Source, value_column: str) -> Source:
+    """The source with the column of its values: vectors, or numbers as values of one dimension."""
+    if value_column == source.vector_column:
+        return source
+    columns = host_api.columns(source.oid)
+    fitting = [c.name for c in columns if c.kind in VECTOR_KINDS or c.type_name.startswith(NUMBERS)]
+    column = _find(source, columns, value_column, fitting)
+    if column.kind in VECTOR_KINDS:
+        return replace(source, value_column=column.name)
+    if column.name not in fitting:
+        raise AttentionError(
+            f"{source.name}.{column.name} has type {column.type_name}, values are vectors or numbers",
+            hint=choices(value_column, fitting, "value columns"),
+        )
+    return replace(source, value_column=Number(column.name))
+
+
+def companions(source: Source) -> list[tuple[str, str]]:
+    """(column, kind for `host_api.select`) of what is read beside the vectors: values, then the order."""
+    found = []
+    if source.value_column is not None:
+        found.append((source.value_column, "float" if isinstance(source.value_column, Number) else "vector"))
+    if source.order_column is not None:
+        found.append((source.order_column, "float"))
+    return found
+
+
+def as_values(column: Any) -> np.ndarray:
+    """A column of values as read, as float32 (n, width)."""
+    array = np.asarray(column)
+    return array.astype(np.float32)[:, None] if array.ndim == 1 else array
+
+
+def _orders(column: ColumnInfo) -> bool:
+    name = column.type_name
+    return name.startswith((*NUMBERS, *MOMENTS)) and not name.endswith("]")
+
+
+def _find(source: Source, columns: Sequence[ColumnInfo], name: str, fitting: Sequence[str]) -> ColumnInfo:
+    found = next((column for column in columns if column.name == name), None)
+    if found is None:
+        raise no_such_column(source.name, name, fitting)
+    return found

@@ -1,0 +1,72 @@
+"""Ids of every type: integers as numbers, others by their text form and in the order that their type has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ruattn_fdw import host_api
+from ruattn_fdw.declaration import INTEGER_TYPES, Parameter
+from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.values import array_literal, read_integer, read_integers
+
+ID = Parameter("id", "bigint", "id of a row of the source")
+IDS = Parameter("candidates", "bigint[]", "ids of rows of the source")
+
+# an extension's type has its "=" beside it; one that somebody else has put there is not used
+ID_TYPE = """
+SELECT pg_catalog.format_type(t.oid, -1),
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_operator o
+                         WHERE o.oprname OPERATOR(pg_catalog.=) '=' AND o.oprleft OPERATOR(pg_catalog.=) t.oid
+                           AND o.oprright OPERATOR(pg_catalog.=) t.oid
+                           AND o.oprnamespace OPERATOR(pg_catalog.=) t.typnamespace
+                           AND o.oprowner OPERATOR(pg_catalog.=) t.typowner)
+            THEN n.nspname ELSE 'pg_catalog' END
+FROM pg_catalog.pg_attribute a
+     JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
+WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND a.attname OPERATOR(pg_catalog.=) $2
+"""
+
+
+class IdType(NamedTuple):
+    """The SQL type of ids that are no integers, and the schema of its `=`."""
+
+    name: str
+    equality_schema: str
+
+
+def find_id_type(oid: int, column: str) -> IdType:
+    """The type of a column of a relation."""
+    (names, schemas), _, _ = host_api.select(ID_TYPE, ("text", "text"), args=(oid, column))
+    return IdType(names[0], schemas[0])
+
+
+def as_id(id_type: IdType | None, value: int | str) -> int | str:
+    """One id as a source with ids of that type takes it: an integer where that is None, else a text."""
+    return read_integer(ID, value) if id_type is None else str(value)
+
+
+def as_ids(id_type: IdType | None, values: np.ndarray | Sequence[int | str] | str) -> np.ndarray | str:
+    """Several ids: int64 (n,) where the type is None, else the text form of an array."""
+    if id_type is None:
+        return np.unique(read_integers(IDS, values))
+    return values if isinstance(values, str) else array_literal(values)
+
+
+def number_of(values: np.ndarray | str) -> int:
+    """About how many ids these are, for the planner."""
+    return values.count(",") + 1 if isinstance(values, str) else len(values)
+
+
+def check_type(relation: str, column: str, type_name: str, id_type: str) -> None:
+    """Raise if a table whose ids have the type `id_type`, an integer type, cannot show ids of a column."""
+    if id_type in INTEGER_TYPES:
+        raise AttentionError(
+            f"{relation}.{column} has type {type_name}, the ids of this table have type {id_type}",
+            sqlstate="0A000",
+            hint="Give another id_column, or create a foreign table of your own "
+            f"with an id column of type {type_name}.",
+        )

@@ -1,0 +1,50 @@
+"""Rows of an answer in their order: batches of the result columns that rankings have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ruattn_fdw.kernels.weights import Weights
+from ruattn_fdw.source.batch import Batch
+from ruattn_fdw.source.relation import Source
+
+
+class Identified(Protocol):
+    """Source rows that have ids."""
+
+    def shown_ids(self, rows: np.ndarray) -> np.ndarray | list[str]:
+        """The ids of these rows as a result column."""
+
+
+def name_row(source: Source, rows: Identified, row: int) -> str:
+    """What the user calls the vector of the row at an index."""
+    return f"{source.label} of {source.id_column} {rows.shown_ids(np.array([row]))[0]}"
+
+
+def ranked_batches(
+    chunks: Iterator[np.ndarray], weights: Weights, rows: Identified, wanted: Sequence[str]
+) -> Iterator[Batch]:
+    """Batches of the result columns for chunks of row numbers, best first."""
+    start = 1
+    for chunk in chunks:
+        columns = {
+            "id": rows.shown_ids(chunk),
+            "score": weights.score[chunk],
+            "logit": shown_logits(weights, chunk),
+            "rank": np.arange(start, start + len(chunk)),
+            "lse": (weights.lse,),
+        }
+        if "head_scores" in wanted:
+            columns["head_scores"] = np.ascontiguousarray(weights.head_scores[:, chunk].T)
+        yield Batch(len(chunk), columns)
+        start += len(chunk)
+
+
+def shown_logits(weights: Weights, chunk: np.ndarray) -> Any:
+    """The logits of these rows, NULL for those that the mechanism masks out."""
+    logits = weights.shown_logit(chunk)
+    masked = np.isnan(logits)
+    return (logits, ~masked) if masked.any() else logits
