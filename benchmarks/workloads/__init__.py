@@ -3,6 +3,7 @@
 from workloads.cold_read import cold_read
 from workloads.connection import first_query, preloaded_first_query
 from workloads.cross import cross
+from workloads.graph import graph
 from workloads.overhead import overhead
 from workloads.search import search
 
@@ -13,4 +14,5 @@ WORKLOADS = {
     "cold_read": cold_read,
     "search": search,
     "cross": cross,
+    "graph": graph,
 }

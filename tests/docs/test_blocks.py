@@ -1,9 +1,12 @@
-"""Every SQL block of the documentation runs on the demo's data, and answers with rows where it is a query."""
+"""Every SQL block of the documentation runs on the demo's data, in order; a query answers with rows.
+
+A block marked `sql error` fails, with the error and the hint that its comments show.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,14 @@ import pytest
 from ruattn_fdw.cli.sample import load_sample, read_sample
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ["README.md"]
+DOCUMENTS = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```sql( error)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def sql_blocks(document: str) -> list[str]:
-    return re.findall(r"^```sql\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+def sql_blocks(document: str) -> Iterator[tuple[bool, str]]:
+    """(must it fail, the block)."""
+    for block in BLOCK.finditer((ROOT / document).read_text()):
+        yield block[1] is not None, block[2]
 
 
 def rows_of(cursor: psycopg.Cursor[Any]) -> list[int]:
@@ -28,11 +34,22 @@ def rows_of(cursor: psycopg.Cursor[Any]) -> list[int]:
     return counts
 
 
+def check_error(db: psycopg.Connection[Any], block: str) -> None:
+    """The block fails, and the comments at its end are what the server says."""
+    with pytest.raises(psycopg.Error) as caught:
+        db.execute(block.encode())
+    said = {"ERROR": caught.value.diag.message_primary, "HINT": caught.value.diag.message_hint}
+    shown = re.findall(r"^-- (ERROR|HINT):  (.*)$", block, re.MULTILINE)
+    assert shown, block
+    assert {kind: said[kind] for kind, _ in shown} == dict(shown), block
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_sql_block_answers(document: str, connect: Callable[..., psycopg.Connection[Any]]) -> None:
     db = connect()
     load_sample(db, read_sample(), lambda: None)
-    blocks = sql_blocks(document)
-    assert blocks
-    for block in blocks:
-        assert all(rows_of(db.execute(block.encode()))), block
+    for fails, block in sql_blocks(document):
+        if fails:
+            check_error(db, block)
+        else:
+            assert all(rows_of(db.execute(block.encode()))), block

@@ -1,15 +1,39 @@
+import json
 from typing import Any
 
 from psycopg import Connection
 from ruattn_fdw.kernels import registry
 
 QUERIES = {
-    "attention_score": "SELECT score FROM attention_score WHERE query = '{1,2}' AND key = '{3,4}'"
-    " AND num_heads = 1 AND attention_type = %s",
-    "mha_search": "SELECT id FROM mha_search WHERE table_name = 'two' AND query = '{1,2}' AND num_heads = 1"
-    " AND attention_type = %s",
-    "attention_pool": "SELECT attention_pool('{1,2}', v, %s) FROM two",
+    "attention_score": "attention_score WHERE query = '{0.1,0.2}' AND key = '{0.3,0.4}' AND num_heads = 1",
+    "mha_search": "mha_search WHERE table_name = 'two' AND query = '{0.1,0.2}' AND num_heads = 1",
+    "attention": "attention WHERE table_name = 'two' AND query = '{0.1,0.2}'",
+    "cross_attention": "cross_attention WHERE query_table = 'two' AND document_table = 'two'",
+    "sliding_attention": "sliding_attention WHERE embeddings = '{{0.1,0.2},{0.3,0.4}}'",
+    "gat_search": "gat_search WHERE node_table = 'two' AND edge_table = 'links' AND query_node_id = 1"
+    " AND num_heads = 1",
+    "moe_route": "moe_route WHERE embedding = '{0.1,0.2}'",
 }
+POOL = "SELECT attention_pool('{1,2}', v, %s) FROM two"
+OPTIONS = {"gat": {"init": "seeded"}}  # learned weights there are none
+TABLES = """
+CREATE TABLE two (id int PRIMARY KEY, v real[]);
+INSERT INTO two VALUES (1, '{0.5,0}'), (2, '{0,0.5}');
+CREATE TABLE links (source int, target int);
+INSERT INTO links VALUES (1, 2);
+"""
+
+ROWS = {"mha_search": 2, "cross_attention": 4, "sliding_attention": 2, "gat_search": 2, "moe_route": 2}
+
+
+def run(db: Connection[Any], operation: str, mechanism: registry.Mechanism, name: str, options: Any) -> None:
+    """Run a mechanism by a name of its own in a table, and count the rows."""
+    query = f"SELECT * FROM {QUERIES[operation]} AND options = %s::jsonb"
+    query += " AND order_column = 'id'" if mechanism.needs_order else ""
+    parameters = [json.dumps({**OPTIONS.get(mechanism.name, {}), **options})]
+    if operation != "moe_route":
+        query, parameters = f"{query} AND attention_type = %s", [*parameters, name]
+    assert len(db.execute(query.encode(), parameters).fetchall()) == ROWS.get(operation, 1), (operation, name)
 
 
 def test_the_rows_are_the_registry(db: Connection[Any]) -> None:
@@ -32,14 +56,15 @@ def test_what_is_listed_is_available(db: Connection[Any]) -> None:
 
 
 def test_every_listed_operation_runs_under_every_name(db: Connection[Any]) -> None:
-    db.execute("CREATE TABLE two (id int PRIMARY KEY, v real[])")
-    db.execute("INSERT INTO two VALUES (1, '{1,0}'), (2, '{0,1}')")
+    db.execute(TABLES)
     listed = db.execute("SELECT name, aliases, operations FROM attention_types").fetchall()
     for name, aliases, operations in listed:
         for spelling in (name, *aliases, name.upper(), name.replace("_", "-")):
             for operation in operations:
-                rows = db.execute(QUERIES[operation].encode(), [spelling]).fetchall()
-                assert len(rows) == (2 if operation == "mha_search" else 1), (operation, spelling)
+                if operation == "attention_pool":
+                    assert len(db.execute(POOL.encode(), [spelling]).fetchall()) == 1
+                else:
+                    run(db, operation, registry.find(name), spelling, {})
 
 
 def test_the_declared_options_are_accepted_at_their_defaults(db: Connection[Any]) -> None:
@@ -48,13 +73,10 @@ def test_the_declared_options_are_accepted_at_their_defaults(db: Connection[Any]
         " WHERE value ? 'default'"
     ).fetchall()
     assert cases
+    db.execute(TABLES)
     for name, key, default in cases:
-        rows = db.execute(
-            "SELECT score FROM attention_score WHERE query = '{1,2}' AND key = '{3,4}' AND num_heads = 1"
-            " AND attention_type = %s AND options = jsonb_build_object(%s::text, %s::float8)",
-            [name, key, default],
-        )
-        assert len(rows.fetchall()) == 1, (name, key)
+        mechanism = registry.find(name)
+        run(db, mechanism.operations[0], mechanism, name, {key: default})
 
 
 def test_it_filters_sorts_and_joins_as_a_table(db: Connection[Any]) -> None:

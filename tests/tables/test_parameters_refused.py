@@ -14,6 +14,9 @@ Rows = list[tuple[Any, ...]]
 SEARCH = "s.table_name = 'documents' AND s.query = d.embedding"
 
 
+QUERIES = '"query" or "query_id" or "queries"'
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -50,8 +53,8 @@ def test_a_parameter_that_cannot_be_known_first_is_an_error(failure: Callable[..
     [
         ("true", '"table_name"'),
         ("query = '[1]'", '"table_name"'),
-        ("table_name = 'documents'", '"query" or "query_id"'),
-        ("table_name = 'documents' AND k = 5 AND id = 3 AND score > 0.5", '"query" or "query_id"'),
+        ("table_name = 'documents'", QUERIES),
+        ("table_name = 'documents' AND k = 5 AND id = 3 AND score > 0.5", QUERIES),
     ],
 )
 def test_a_missing_required_parameter_is_an_error(

@@ -128,11 +128,12 @@ def test_columns_of_the_wrong_type(documents: Connection[Any]) -> None:
     )
     assert failure(documents, "documents", " AND id_column = 'title'") == (
         "0A000",
-        "documents.title has type text, ids must be integers",
-        "Give another id_column, or search a view that numbers the rows.",
+        "documents.title has type text, the ids of this table have type bigint",
+        "Give another id_column, or create a foreign table of your own with an id column of type text.",
     )
     documents.execute("CREATE TABLE named (id uuid PRIMARY KEY, v real[])")
-    assert failure(documents, "named")[:2] == ("0A000", "named.id has type uuid, ids must be integers")
+    message = "named.id has type uuid, the ids of this table have type bigint"
+    assert failure(documents, "named")[:2] == ("0A000", message)
 
 
 def test_columns_that_cannot_be_chosen(documents: Connection[Any]) -> None:

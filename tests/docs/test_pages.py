@@ -1,0 +1,69 @@
+"""The pages of the documentation are current and complete."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psycopg
+import pytest
+
+from ruattn_fdw.cli.sample import load_sample, read_sample
+from ruattn_fdw.tables import TABLES
+
+DOCS = Path(__file__).parents[2] / "docs"
+SECTIONS = ["Query", "Results", "Parameters", "EXPLAIN", "Limits", "Errors"]
+LINK = re.compile(r"\]\(([^)#]+)?(#[^)]*)?\)")
+
+
+@pytest.fixture(scope="module")
+def make() -> ModuleType:
+    """The generator."""
+    specification = importlib.util.spec_from_file_location("docs_make", DOCS / "make.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_generated_parts_are_current(make: ModuleType) -> None:
+    stale = [page.name for page in make.pages() if make.rendered(page.read_text()) != page.read_text()]
+    assert not stale, "run: python docs/make.py"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_has_a_page_of_the_common_form(table: str) -> None:
+    text = (DOCS / f"{table}.md").read_text()
+    assert text.startswith(f"# {table}\n\n")
+    wanted = [name for name in SECTIONS if name != "Parameters" or TABLES[table].declaration.parameters]
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == wanted
+    assert f"<!-- results: {table} -->" in text
+    assert "```sql\n" in text
+
+
+def test_every_page_is_linked_from_the_first() -> None:
+    linked = {match[1] for match in LINK.finditer((DOCS / "README.md").read_text())}
+    assert {page.name for page in DOCS.glob("*.md")} - linked == {"README.md"}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for match in LINK.finditer(page.read_text()):
+        target = page if match[1] is None else page.parent / match[1]
+        if not str(match[1]).startswith("http"):
+            assert target.exists(), match[0]
+        if match[2] is not None:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+            assert match[2][1:] in anchors, match[0]
+
+
+def test_the_query_of_every_hint_answers_on_the_sample(db: psycopg.Connection[Any]) -> None:
+    load_sample(db, read_sample(), lambda: None)
+    db.execute("CREATE TABLE links AS SELECT 1::bigint AS source, id AS target FROM documents WHERE id < 100")
+    for name, handler in TABLES.items():
+        assert db.execute(handler.declaration.example.encode()).fetchone() is not None, name

@@ -1,0 +1,346 @@
+"""A user's own foreign tables: parameters as OPTIONS, ids of every type, columns of the source."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+Failure = Callable[..., psycopg.Error]
+
+CORPUS = """
+CREATE TABLE corpus
+(doc uuid PRIMARY KEY, title text, pages int, written date, tags text[], embedding real[]);
+INSERT INTO corpus
+SELECT md5(i::text)::uuid, 'title ' || i, i * 10, date '2020-01-01' + i, ARRAY['t' || i, 'a "b"'],
+       ARRAY[cos(i), sin(i), cos(2*i), sin(2*i)]::real[]
+FROM generate_series(1, 12) i
+"""
+OPTIONS = "operation 'mha_search', table_name 'corpus', id_column 'doc', num_heads '1'"
+QUERY = "query = (SELECT embedding FROM corpus WHERE title = 'title 3')"
+
+
+@pytest.fixture
+def db(db: Connection[Any]) -> Connection[Any]:
+    db.execute(CORPUS)
+    return db
+
+
+@pytest.fixture
+def fails(db: Connection[Any]) -> Failure:
+    """Runs a statement that must fail and gives its error."""
+
+    def run(statement: str) -> psycopg.Error:
+        with pytest.raises(psycopg.Error) as caught:
+            db.execute(statement.encode())
+        return caught.value
+
+    return run
+
+
+def create(db: Connection[Any], columns: str, options: str = OPTIONS) -> None:
+    """The foreign table `own`, in place of an earlier one."""
+    db.execute("DROP FOREIGN TABLE IF EXISTS own")
+    db.execute(f"CREATE FOREIGN TABLE own ({columns}) SERVER ruattn OPTIONS ({options})".encode())
+
+
+def fetch(db: Connection[Any], query: str) -> list[tuple[Any, ...]]:
+    return db.execute(query.encode()).fetchall()
+
+
+def test_the_example_of_the_documentation(db: Connection[Any]) -> None:
+    create(db, "doc uuid, title text, score real, query attention_vector, k int")
+    rows = fetch(db, f"SELECT title, score, doc = md5('3')::uuid FROM own WHERE {QUERY} AND k = 10")
+    assert len(rows) == 10
+    assert (rows[0][0], rows[0][2]) == ("title 3", True)
+    assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
+
+
+def test_columns_of_the_source_come_in_their_own_types(db: Connection[Any]) -> None:
+    create(
+        db,
+        "doc uuid, title varchar, pages int, written date, tags text[], embedding real[],"
+        " query attention_vector",
+    )
+    shown = "doc, title, pages, written, tags, embedding"
+    rows = fetch(db, f"SELECT {shown} FROM own WHERE {QUERY} ORDER BY doc")
+    assert rows == fetch(db, f"SELECT {shown} FROM corpus ORDER BY doc")
+    assert fetch(db, f"SELECT count(*) FROM own WHERE {QUERY} AND pages > 60") == [(6,)]
+
+
+def test_columns_of_the_source_are_read_for_the_rows_given_out_only(db: Connection[Any]) -> None:
+    db.execute("""
+        CREATE FUNCTION noisy(i int) RETURNS int STABLE LANGUAGE plpgsql
+        AS 'BEGIN RAISE NOTICE ''read''; RETURN i; END';
+        CREATE TABLE many AS SELECT i AS id, ARRAY[i, 1]::real[] AS v FROM generate_series(1, 5000) i;
+        CREATE VIEW counted AS SELECT id, v, noisy(id) AS n FROM many
+    """)
+    reads: list[str] = []
+    db.add_notice_handler(lambda diagnostic: reads.append(str(diagnostic.message_primary)))
+    create(
+        db,
+        "id int, n int, score real",
+        "operation 'mha_search', table_name 'counted', num_heads '1', query '{1,0}'",
+    )
+    reads.clear()
+    assert len(fetch(db, "SELECT id FROM own LIMIT 3")) == 3
+    assert reads == []
+    assert [row[0] for row in fetch(db, "SELECT n FROM own LIMIT 100")] == list(range(5000, 4900, -1))
+    assert 100 <= len(reads) <= 300
+
+
+def test_a_source_of_more_rows_than_are_read_at_a_time(db: Connection[Any]) -> None:
+    db.execute(
+        "CREATE TABLE many AS"
+        " SELECT i AS id, i * 2 AS twice, ARRAY[i, 1]::real[] AS v FROM generate_series(1, 5000) i"
+    )
+    options = "operation 'mha_search', table_name 'many', num_heads '1', query '{1,0}'"
+    create(db, "id int, twice int", options)
+    assert fetch(db, "SELECT count(*), count(*) FILTER (WHERE twice = id * 2) FROM own") == [(5000, 5000)]
+
+
+def test_a_column_that_the_source_lacks_is_an_error_with_the_nearest(
+    db: Connection[Any], fails: Failure
+) -> None:
+    create(db, "doc uuid, titel text, query attention_vector")
+    assert len(fetch(db, f"SELECT doc FROM own WHERE {QUERY}")) == 12
+    error = fails(f"SELECT titel FROM own WHERE {QUERY}")
+    assert error.sqlstate == "42703"
+    assert 'column "titel" of relation "corpus" does not exist' in str(error)
+    assert 'Perhaps you meant "title".' in str(error.diag.message_hint)
+
+
+def test_rows_that_share_an_id_and_differ_are_an_error(db: Connection[Any], fails: Failure) -> None:
+    db.execute("""
+        CREATE TABLE twins (id int, name text, v real[]);
+        INSERT INTO twins VALUES (1, 'a', '{1,0}'), (1, 'b', '{0,1}'), (2, 'c', '{1,1}'), (2, 'c', '{1,2}')
+    """)
+    create(
+        db,
+        "id int, name text, candidates int[]",
+        "operation 'mha_search', table_name 'twins', query '{1,0}', num_heads '1'",
+    )
+    assert fetch(db, "SELECT id, name FROM own WHERE candidates = '{2}'") == [(2, "c"), (2, "c")]
+    error = fails("SELECT name FROM own")
+    assert "twins has several rows with id 1, and they differ in name" in str(error)
+
+
+def check_ids(db: Connection[Any], id_type: str, expression: str) -> None:
+    """Ids of a type: searched, shown, ordered at ties, as query_id and as candidates."""
+    db.execute("DROP TABLE IF EXISTS typed")
+    db.execute(
+        f"""
+        CREATE TABLE typed (key {id_type} PRIMARY KEY, v real[]);
+        INSERT INTO typed SELECT {expression}, ARRAY[1, i / 8]::real[] FROM generate_series(1, 30) i
+    """.encode()
+    )
+    parameters = f"query attention_vector, query_id {id_type}, candidates {id_type}[], k int"
+    columns = f"key {id_type}, score real, {parameters}"
+    create(db, columns, "operation 'mha_search', table_name 'typed', id_column 'key', num_heads '1'")
+    order = fetch(db, "SELECT key::text AS shown FROM typed ORDER BY v[2] DESC, key")
+    assert fetch(db, "SELECT key::text FROM own WHERE query = '{0,1}'") == order, id_type
+    assert fetch(db, "SELECT key::text FROM own WHERE query = '{0,1}' AND k = 7") == order[:7], id_type
+    some = "(SELECT array_agg(key ORDER BY key DESC) FROM (SELECT key FROM typed ORDER BY key LIMIT 5) t)"
+    found = fetch(
+        db, f"SELECT count(*), sum(score)::float8 FROM own WHERE query = '{{0,1}}' AND candidates = {some}"
+    )
+    assert found[0] == (5, pytest.approx(1, rel=1e-6)), id_type
+    lateral = "SELECT query_id FROM own WHERE query_id = typed.key"
+    assert fetch(db, f"SELECT count(*) FROM typed, LATERAL ({lateral}) s WHERE s.query_id = key") == [
+        (900,)
+    ], id_type
+    assert fetch(db, "SELECT count(*) FROM own WHERE query = '{0,1}' AND candidates = '{}'") == [(0,)], (
+        id_type
+    )
+
+
+def test_ids_of_every_type(db: Connection[Any]) -> None:
+    db.execute("""
+        CREATE DOMAIN code AS text CHECK (length(VALUE) < 60);
+        CREATE TYPE place AS (shelf int, number text);
+        CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')
+    """)
+    for id_type, expression in (
+        ("uuid", "md5(i::text)::uuid"),
+        ("text", "chr(96 + i % 26) || repeat('\"\\, {}''', i)"),
+        ("varchar(6)", "'é' || i"),
+        ("char(8)", "'k' || i"),
+        ("code", "'Code ' || i"),
+        ("numeric(10,2)", "-i * 1.5"),
+        ("timestamptz", "timestamptz '2024-03-31 00:30+00' + i * interval '1 hour'"),
+        ("double precision", "1.0 / i"),
+        ("bytea", "decode(md5(i::text), 'hex')"),
+        ("inet", "('10.0.0.' || i)::inet"),
+        ("place", "ROW(i % 3, 'n, ' || i)::place"),
+        ("smallint", "31 - i"),
+        ("bigint", "i * 10000000000"),
+    ):
+        check_ids(db, id_type, expression)
+
+
+def test_an_enum_of_few_values(db: Connection[Any]) -> None:
+    db.execute("""
+        CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+        CREATE TABLE moods (id mood, v real[]);
+        INSERT INTO moods VALUES ('happy', '{1}'), ('sad', '{1}'), ('ok', '{1}')
+    """)
+    create(
+        db,
+        "id mood, query attention_vector, candidates mood[]",
+        "operation 'mha_search', table_name 'moods', num_heads '1'",
+    )
+    assert fetch(db, "SELECT id FROM own WHERE query = '{1}'") == [("sad",), ("ok",), ("happy",)]
+    assert fetch(db, "SELECT id FROM own WHERE query = '{1}' AND candidates = '{happy,sad}'") == [
+        ("sad",),
+        ("happy",),
+    ]
+
+
+def test_a_composite_id_by_a_view(db: Connection[Any]) -> None:
+    db.execute("""
+        CREATE TYPE place AS (shelf int, number int);
+        CREATE TABLE shelves (shelf int, number int, v real[], PRIMARY KEY (shelf, number));
+        INSERT INTO shelves VALUES (1, 1, '{1,0}'), (1, 2, '{0,1}'), (2, 1, '{1,1}');
+        CREATE VIEW placed AS SELECT ROW(shelf, number)::place AS id, v FROM shelves
+    """)
+    create(
+        db, "id place, query attention_vector", "operation 'mha_search', table_name 'placed', num_heads '1'"
+    )
+    rows = fetch(db, "SELECT (id).shelf, (id).number FROM own WHERE query = '{1,0.5}' ORDER BY id")
+    assert rows == [(1, 1), (1, 2), (2, 1)]
+
+
+def test_an_operator_of_somebody_else_is_not_used(db: Connection[Any]) -> None:
+    db.execute("""
+        CREATE SCHEMA trojan;
+        CREATE FUNCTION trojan.stolen(uuid, uuid) RETURNS boolean LANGUAGE sql AS 'SELECT 1/0 = 0';
+        CREATE OPERATOR trojan.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = trojan.stolen);
+        SET search_path = trojan, pg_catalog, public
+    """)
+    create(db, "doc uuid, title text, score real, query_id uuid, candidates uuid[]")
+    db.execute(
+        "PREPARE q AS SELECT title FROM own WHERE candidates = $1 AND query_id OPERATOR(pg_catalog.=) $2"
+    )
+    assert fetch(db, "EXECUTE q(ARRAY[md5('3'), md5('4')]::uuid[], md5('3')::uuid)") == [
+        ("title 3",),
+        ("title 4",),
+    ]
+
+
+def test_the_id_may_be_shown_under_either_name(db: Connection[Any]) -> None:
+    create(db, "id uuid, doc uuid, query attention_vector")
+    assert fetch(db, f"SELECT count(*) FROM own WHERE {QUERY} AND id = doc") == [(12,)]
+
+
+def test_integer_ids_as_text(db: Connection[Any]) -> None:
+    db.execute(
+        "CREATE TABLE numbered AS SELECT i AS id, ARRAY[i, 1]::real[] AS v FROM generate_series(1, 12) i"
+    )
+    create(
+        db,
+        "id text, query attention_vector, query_id text, candidates text[]",
+        "operation 'mha_search', table_name 'numbered', num_heads '1'",
+    )
+    assert fetch(db, "SELECT id FROM own WHERE query_id = '3' AND candidates = '{11,3}'") == [("11",), ("3",)]
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match='id must be of type bigint, got "x"'):
+        fetch(db, "SELECT id FROM own WHERE query_id = 'x'")
+
+
+def test_ids_that_the_tables_id_cannot_show_are_an_error(db: Connection[Any], fails: Failure) -> None:
+    error = fails("SELECT id FROM mha_search WHERE table_name = 'corpus' AND query = '{1,0,0,0}'")
+    assert error.sqlstate == "0A000"
+    assert "corpus.doc has type uuid, the ids of this table have type bigint" in str(error)
+    assert "an id column of type uuid" in str(error.diag.message_hint)
+
+
+def test_an_option_is_a_default_that_a_query_overrides(db: Connection[Any]) -> None:
+    create(
+        db, "doc uuid, query attention_vector, query_id uuid, k int", f"{OPTIONS}, k '2', query '{{1,0,0,0}}'"
+    )
+    assert len(fetch(db, "SELECT doc FROM own")) == 2
+    assert fetch(db, "SELECT DISTINCT k, query::text FROM own WHERE k = 3") == [(3, "{1,0,0,0}")]
+    rows = fetch(db, "SELECT doc = md5('5')::uuid, query FROM own WHERE query_id = md5('5')::uuid")
+    assert rows[0] == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "clause"),
+    [
+        ("k '2'", "k = 2"),
+        ("query '{1,0,0,0}'", "query = '{0,1,0,0}'"),
+        ("query '{1,0,0,0}'", "query_id = md5('5')::uuid"),
+        ("attention_type 'cosine'", "attention_type = (SELECT 'scaled_dot')"),
+    ],
+)
+def test_a_locked_option_cannot_be_overridden(
+    db: Connection[Any], fails: Failure, option: str, clause: str
+) -> None:
+    columns = "doc uuid, query attention_vector, query_id uuid, k int, attention_type text"
+    needed = "" if "query" in option else ", query '{1,0,0,0}'"
+    create(db, columns, f"{OPTIONS}, {option}{needed}, locked 'true'")
+    assert fetch(db, "SELECT count(*) > 0 FROM own") == [(True,)]
+    error = fails(f"SELECT doc FROM own WHERE {clause}")
+    assert error.sqlstate == "22023"
+    assert f'parameter "{option.split()[0]}" is locked to' in str(error)
+    assert error.diag.message_hint
+    db.execute("ALTER FOREIGN TABLE own OPTIONS (SET locked 'false')")
+    assert fetch(db, f"SELECT count(*) > 0 FROM own WHERE {clause}") == [(True,)]
+
+
+def test_a_locked_table_takes_what_it_does_not_fix(db: Connection[Any]) -> None:
+    create(db, "doc uuid, query attention_vector, k int", f"{OPTIONS}, locked 'yes'")
+    assert len(fetch(db, f"SELECT doc FROM own WHERE {QUERY} AND k = 4")) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "sqlstate", "message"),
+    [
+        ("table_name 'corpus'", "HV00J", 'the option "operation" is missing'),
+        ("operation 'mha_serch'", "HV00D", 'there is no operation "mha_serch"'),
+        ("operation 'mha_search', num_head '2'", "HV00D", 'invalid option "num_head"'),
+        ("operation 'mha_search', k 'ten'", "22023", 'k must be of type integer, got "ten"'),
+        ("operation 'mha_search', k '0'", "22023", "k must be between 1 and 2147483647, got 0"),
+        ("operation 'mha_search', temperature '-1'", "22023", "temperature must be greater than 0"),
+        ("operation 'mha_search', query '{1,NaN}'", "22000", "query has nan at position 2"),
+        ("operation 'mha_search', queries '{1,2}'", "22000", "queries must be a two-dimensional array"),
+        ("operation 'mha_search', options '{'", "22023", "options is not valid JSON"),
+        ("operation 'mha_search', attention_type 'cosin'", "22023", "unknown attention mechanism 'cosin'"),
+        (
+            "operation 'mha_search', attention_type 'cosine', options '{\"a\": 1}'",
+            "22023",
+            "cosine has no option 'a'",
+        ),
+        ("operation 'mha_search', locked 'perhaps'", "22023", "locked must be true or false"),
+        ("operation 'mha_search', query '{1}', query_id '1'", "22023", "query and query_id are both fixed"),
+    ],
+)
+def test_options_are_checked_when_the_table_is_created(
+    fails: Failure, options: str, sqlstate: str, message: str
+) -> None:
+    error = fails(f"CREATE FOREIGN TABLE own (id bigint) SERVER ruattn OPTIONS ({options})")
+    assert (error.sqlstate, message in str(error)) == (sqlstate, True), str(error)
+    assert error.diag.message_hint or "JSON" in message or "position" in message
+
+
+def test_explain_shows_ids_of_other_types(db: Connection[Any]) -> None:
+    create(db, "doc uuid, query_id uuid, candidates uuid[]")
+    clauses = "query_id = md5('1')::uuid AND candidates = ARRAY[md5('1')::uuid]"
+    plan = "\n".join(row[0] for row in fetch(db, f"EXPLAIN (COSTS OFF) SELECT doc FROM own WHERE {clauses}"))
+    assert "query_id = c4ca4238-a0b9-2382-0dcc-509a6f75849b" in plan
+    assert "candidates = {c4ca4238-a0b9-2382-0dcc-509a6f75849b}" in plan
+    assert "Source: public.corpus (doc, embedding)" in plan
+
+
+def test_a_null_id_is_an_error(db: Connection[Any], fails: Failure) -> None:
+    db.execute("CREATE TABLE nulls AS SELECT NULL::text AS id, '{1}'::real[] AS v")
+    create(db, "id text, query attention_vector", "operation 'mha_search', table_name 'nulls', num_heads '1'")
+    error = fails("SELECT id FROM own WHERE query = '{1}'")
+    assert (error.sqlstate, "the id of row 1 of nulls.v is NULL" in str(error)) == ("22004", True)
+
+
+def test_bad_vectors_are_named_by_an_id_of_any_type(db: Connection[Any], fails: Failure) -> None:
+    db.execute("UPDATE corpus SET embedding = '{1,NaN,0,0}' WHERE pages = 50")
+    create(db, "doc uuid, query attention_vector")
+    error = fails("SELECT doc FROM own WHERE query = '{1,0,0,0}'")
+    assert "corpus.embedding of the row with id e4da3b7f-bbce-2345-d777-2b0674a318d5" in str(error)
