@@ -247,6 +247,8 @@ integer_array_from_python(PyObject *value, Oid element)
 	int16		length;
 	bool		byval;
 	char		align;
+	int64		limit = element == INT8OID ? PG_INT64_MAX : element == INT4OID ? PG_INT32_MAX : PG_INT16_MAX;
+	int64		misfit = 0;
 
 	if (PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0)
 		host_raise();
@@ -263,10 +265,16 @@ integer_array_from_python(PyObject *value, Oid element)
 	{
 		int64		number = ((int64 *) view.buf)[i];
 
+		if (number > limit || number < -limit - 1)
+			misfit = number;
 		items[i] = element == INT8OID ? Int64GetDatum(number) :
 			element == INT4OID ? Int32GetDatum((int32) number) : Int16GetDatum((int16) number);
 	}
 	PyBuffer_Release(&view);
+	if (misfit != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("value %lld is out of range for type %s", (long long) misfit, format_type_be(element))));
 	get_typlenbyvalalign(element, &length, &byval, &align);
 	return PointerGetDatum(construct_array(items, count, element, length, byval, align));
 }

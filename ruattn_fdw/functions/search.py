@@ -14,11 +14,11 @@ from ruattn_fdw.tables import TABLES
 Batches = Iterator[tuple[int, list[Any]]]
 
 
-def run_table(operation: str, wanted: Sequence[str], **quals: object) -> Batches:
-    """The batches of a table under these quals; ids come in whatever type they have."""
+def run_table(operation: str, wanted: Sequence[str], any_ids: bool = False, **quals: object) -> Batches:
+    """The batches of a table under these quals; with `any_ids` ids come in whatever type they have."""
     handler = TABLES[operation]
-    parameters = handler.declaration.parameters
-    columns = {p.name: ColumnDefinition(p.name, type_name=p.type) for p in parameters}
+    declared = handler.declaration.parameters if any_ids else handler.declaration.columns()
+    columns = {column.name: ColumnDefinition(column.name, type_name=column.type) for column in declared}
     given = {name: value for name, value in quals.items() if value is not None}
     batches = handler({OPERATION: operation}, columns).batches(given, wanted, {}, Report())
     return ((batch.rows, [batch.columns[name] for name in wanted]) for batch in batches)
@@ -46,6 +46,7 @@ def cross_attention(
     return run_table(
         "cross_attention",
         ("query_id", "doc_id", "score"),
+        any_ids=True,
         query_table=query_table,
         query_column=query_column,
         document_table=document_table,

@@ -121,18 +121,25 @@ def read_vector(source: Source, row_id: int | str, report: Report) -> np.ndarray
         return vector
     if len(rows) > 1:
         raise AttentionError(
-            f"query_id {row_id} means {len(rows)} rows, {source.name}.{source.id_column} is not unique"
+            f"query_id {row_id} means {len(rows)} rows, {source.name}.{source.id_column} is not unique",
+            hint="Give the vector as query, or another id_column.",
         )
     if rows.skipped:
-        raise AttentionError(f"query_id {row_id} has no vector, {source.label} is NULL there")
-    raise AttentionError(f"query_id {row_id} is not in {source.name}.{source.id_column}")
+        raise AttentionError(
+            f"query_id {row_id} has no vector, {source.label} is NULL there", hint="Name a row that has one."
+        )
+    raise AttentionError(
+        f"query_id {row_id} is not in {source.name}.{source.id_column}",
+        hint="Name a row that the source shows, or give the vector as query.",
+    )
 
 
 def check_dimensions(query: np.ndarray, rows: Rows, source: Source) -> None:
     """Raise unless the query is as long as the keys."""
     if len(rows) and query.shape[0] != rows.keys.shape[1]:
         raise AttentionError(
-            f"query has {query.shape[0]} dimensions, {source.label} has {rows.keys.shape[1]}"
+            f"query has {query.shape[0]} dimensions, {source.label} has {rows.keys.shape[1]}",
+            hint="Both must come from the same model.",
         )
 
 

@@ -344,3 +344,15 @@ def test_bad_vectors_are_named_by_an_id_of_any_type(db: Connection[Any], fails: 
     create(db, "doc uuid, query attention_vector")
     error = fails("SELECT doc FROM own WHERE query = '{1,0,0,0}'")
     assert "corpus.embedding of the row with id e4da3b7f-bbce-2345-d777-2b0674a318d5" in str(error)
+
+
+def test_ids_beyond_the_type_of_a_column_are_an_error(db: Connection[Any], fails: Failure) -> None:
+    db.execute(
+        "CREATE TABLE numbered AS SELECT i AS id, ARRAY[i, 1]::real[] AS v FROM generate_series(1, 3) i"
+    )
+    options = "operation 'mha_search', table_name 'numbered', query '{1,0}', num_heads '1'"
+    create(db, "id int, candidates int[]", f"{options}, candidates '{{1,3000000000}}'")
+    assert fetch(db, "SELECT id FROM own") == [(1,)]
+    error = fails("SELECT candidates FROM own")
+    assert error.sqlstate == "22003"
+    assert "value 3000000000 is out of range for type integer" in str(error)
