@@ -10,7 +10,8 @@ import numpy as np
 
 from ruattn_fdw.declaration import ANY_ID, Table
 from ruattn_fdw.errors import INVALID_OPTION, AttentionError, choices
-from ruattn_fdw.values import Unknown, read, shown
+from ruattn_fdw.invalid import shown
+from ruattn_fdw.values import Unknown, read
 
 OPERATION = "operation"
 LOCKED = "locked"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ruattn_fdw.arrays import read_floats
 from ruattn_fdw.declaration import Parameter
 from ruattn_fdw.errors import OUT_OF_RANGE, AttentionError
 from ruattn_fdw.functions.declaration import VECTOR, Argument, Function
@@ -17,7 +18,6 @@ from ruattn_fdw.kernels.arrays import MAX32
 from ruattn_fdw.kernels.hyperbolic import maps
 from ruattn_fdw.kernels.hyperbolic.space import positive_curvature
 from ruattn_fdw.tables.shared import kernel_errors
-from ruattn_fdw.values import read_floats
 
 CURVATURE = Argument("curvature", "double precision", "1.0")
 _HELP = "vector, as long as the other"

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ruattn_fdw import host_api
+from ruattn_fdw.arrays import array_literal, read_integers
 from ruattn_fdw.declaration import INTEGER_TYPES, Parameter
 from ruattn_fdw.errors import AttentionError
-from ruattn_fdw.values import array_literal, read_integer, read_integers
+from ruattn_fdw.values import read_integer
 
 ID = Parameter("id", "bigint", "id of a row of the source")
 IDS = Parameter("candidates", "bigint[]", "ids of rows of the source")
