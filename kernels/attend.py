@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
-from .errors import InvalidOption, InvalidShape
-from .logits import Exact, check_width, overflow, score_keys
+from .errors import InvalidOption, InvalidShape, shown
+from .logits import Exact, Scorers, check_width, overflow, score_keys
 from .mechanism import Mechanism, Options, Problem, parse_num_heads, parse_options, parse_temperature
 from .positions import Positions
 from .softmax import State, settle
@@ -37,14 +37,16 @@ def attend(
     options: Mapping[str, object] | None = None,
     normaliser: Floats | None = None,
     positions: Positions | None = None,
+    columns: Mapping[str, F64] | None = None,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Weights:
     """Scores of query (d,) over keys (n, d) float32, both finite.
 
     num_heads, temperature and options are the mechanism's own where left out. normaliser (H,) takes the place
     of the log-sum-exp over these keys, so that scores are those of a larger whole. positions are needed by
-    mechanisms that know an order. checkpoint is called between blocks and may raise. Raises InvalidOption,
-    UnknownOption, InvalidShape, and NumericOverflow for a logit beyond the range of float32.
+    mechanisms that know an order; columns holds the numbers (n,) of each option given that names a column.
+    checkpoint is called between blocks and may raise. Raises InvalidOption, UnknownOption, InvalidShape, and
+    NumericOverflow for a logit beyond the range of float32.
     """
     heads = _checked_heads(mechanism, query, num_heads)
     divisor = parse_temperature(mechanism, temperature)
@@ -53,8 +55,14 @@ def attend(
     if not len(keys):
         return over_no_keys(mechanism, heads, normaliser)
     check_width(query, keys.shape[1])
-    problem = Problem(_slices(query, heads), keys, divisor, chosen, normaliser, positions, checkpoint)
+    if positions is None and mechanism.needs_order(chosen):
+        raise InvalidOption(f"{mechanism.name} needs positions, the keys have none")
+    check_columns(mechanism, chosen, columns or {})
+    problem = Problem(
+        _slices(query, heads), keys, divisor, chosen, normaliser, positions, columns or {}, checkpoint
+    )
     if mechanism.weigh is not None:
+        refuse_normaliser(mechanism, normaliser)
         return mechanism.weigh(problem)
     rows = _visible_rows(mechanism, problem)
     if rows is None:
@@ -64,28 +72,44 @@ def attend(
     return scattered(_softmax_over(mechanism, problem, query, rows), rows, len(keys))
 
 
+def check_columns(mechanism: Mechanism, options: Options, columns: Mapping[str, F64]) -> None:
+    """Raise InvalidOption if an option names a column where there is none to read."""
+    for name in mechanism.columns:
+        if options[name] is not None and name not in columns:
+            raise InvalidOption(
+                f"{name} is {shown(options[name])}, but keys that are no table's have no columns",
+                "Leave it out, or search in a table.",
+            )
+
+
+def refuse_normaliser(mechanism: Mechanism, normaliser: Floats | None) -> None:
+    """Raise InvalidOption if a normaliser is given to a mechanism whose weights it cannot make."""
+    if normaliser is not None:
+        raise InvalidOption(
+            f"{mechanism.name} takes no normaliser",
+            "Its weights depend on all keys together: no log-sum-exp makes them those of a larger whole.",
+        )
+
+
 def _visible_rows(mechanism: Mechanism, problem: Problem) -> Rows | None:
     """Indexes of the keys that the query may see, None for all."""
-    if mechanism.visible is None:
+    if mechanism.visible is None or not mechanism.hides(problem.options):
         return None
-    if problem.positions is None:
-        raise InvalidOption(f"{mechanism.name} needs positions, the keys have none")
-    visible = mechanism.visible(problem.positions, problem.options)
+    visible = mechanism.visible(problem)
     return None if visible.all() else np.flatnonzero(visible)
 
 
 def _softmax_over(mechanism: Mechanism, problem: Problem, query: Floats, rows: Rows | None) -> Weights:
     """Weights of the keys at these indexes, None for all; `exact` goes by indexes of all keys."""
-    slices, keys, checkpoint, heads = problem.query, problem.keys, problem.checkpoint, len(problem.query)
+    keys, checkpoint, heads = problem.keys, problem.checkpoint, len(problem.query)
     with np.errstate(all="ignore"):
-        fast = mechanism.scorer(slices, problem.temperature, problem.options, np.float32)
+        fast = Scorers(mechanism, problem, np.float32)
         fast_logits, slack = score_keys(fast, query, keys, rows, heads, checkpoint)
         if mechanism.kernel and fast_logits.max() > _LOG_MAX32:
             row = int(fast_logits.max(axis=0).argmax())
             row = row if rows is None else int(rows[row])
             raise overflow(f"the logit of query and row {row}", query, keys[row], row=row)
-        precise = mechanism.scorer(slices, problem.temperature, problem.options, np.float64)
-        exact = Exact(precise, keys, heads, checkpoint)
+        exact = Exact(mechanism, problem)
         seen = np.arange(len(keys)) if rows is None else rows
         return weigh_logits(
             mechanism, problem.options, fast_logits, slack, seen, exact, problem.normaliser, checkpoint

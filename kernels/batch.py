@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .arrays import EPS32, F32, F64, Floats, Rows, by_heads, spans
+from .arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, by_heads, spans
+from .attend import check_columns
 from .errors import InvalidOption, InvalidShape
 from .logits import check_width
-from .mechanism import Mechanism, Options, parse_num_heads, parse_options, parse_temperature
+from .mechanism import (
+    BatchProblem,
+    Mechanism,
+    Options,
+    parse_num_heads,
+    parse_options,
+    parse_temperature,
+)
+from .weights import BatchWeights
 
 KERNEL_RANGE = 20.0
 """Kernels of vectors whose elements stay within it lose no term to float32 underflow."""
@@ -92,13 +102,25 @@ def longest_key(settings: Settings, keys: F32) -> float:
 def within_range(settings: Settings, queries: Floats, keys: F32, limit: float) -> bool:
     """Whether matrix products serve: no logit beyond +-limit, no kernel that float32 could lose."""
     mechanism = settings.mechanism
-    if mechanism.features is None or mechanism.visible is not None or mechanism.weigh is not None:
+    if mechanism.features is None or not mechanism.pairwise(settings.options):
         return False
     with np.errstate(all="ignore"):
         if mechanism.kernel:
             return max(float(np.abs(a).max(initial=0)) for a in (queries, keys)) <= KERNEL_RANGE
         lengths = ManyQueries(settings, queries, np.float32).lengths()
         return bool(lengths.max(initial=0) * longest_key(settings, keys) <= limit)
+
+
+def weigh_batch(
+    settings: Settings, queries: Floats, keys: F32, columns: Mapping[str, F64] | None, checkpoint: Checkpoint
+) -> BatchWeights:
+    """The weights of queries (m, d) together over keys (n, d), m and n >= 1."""
+    assert settings.mechanism.weigh_batch is not None
+    check_columns(settings.mechanism, settings.options, columns or {})
+    slices = queries.astype(np.float64).reshape(len(queries), settings.heads, -1)
+    return settings.mechanism.weigh_batch(
+        BatchProblem(slices, keys, settings.temperature, settings.options, columns or {}, checkpoint)
+    )
 
 
 def check_queries(queries: Floats, keys: Floats) -> None:

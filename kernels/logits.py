@@ -4,28 +4,61 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import F32, F64, Checkpoint, Floats, Rows, spans
+from .arrays import F32, F64, MAX32, Checkpoint, Floats, Rows, spans
 from .errors import InvalidShape, NumericOverflow, OutOfDomain
-from .mechanism import Scorer
+from .mechanism import Mechanism, Problem, Scorer
+
+
+class Scorers:
+    """The scorer of a problem's query for the keys at some indexes: of every key the same, or one by ages."""
+
+    def __init__(self, mechanism: Mechanism, problem: Problem, dtype: type) -> None:
+        """dtype: that of the keys to come."""
+        given = (problem.query, problem.temperature, problem.options, dtype)
+        self._of_ages = mechanism.scorer_of_ages and mechanism.scorer_of_ages(*given)
+        self._ages = None if self._of_ages is None else problem.ages
+        self._same = mechanism.scorer(*given) if self._of_ages is None else None
+
+    def of(self, rows: Rows | slice) -> Scorer:
+        """The scorer of the keys at these indexes."""
+        if self._same is not None:
+            return self._same
+        assert self._of_ages is not None
+        assert self._ages is not None
+        return self._of_ages(self._ages[rows])
 
 
 class Exact:
     """Logits (H, len(rows)) of chosen keys in float64."""
 
-    def __init__(self, scorer: Scorer, keys: F32, heads: int, checkpoint: Checkpoint) -> None:
-        self._scorer, self._keys, self._heads, self._checkpoint = scorer, keys, heads, checkpoint
+    def __init__(self, mechanism: Mechanism, problem: Problem) -> None:
+        self._scorers = Scorers(mechanism, problem, np.float64)
+        self._keys, self._heads, self._checkpoint = problem.keys, len(problem.query), problem.checkpoint
 
     def __call__(self, rows: Rows) -> F64:
         """Indexes of keys (c,) -> (H, c)."""
         out = np.empty((self._heads, len(rows)))
         for span in spans(len(rows), 8 * self._keys.shape[1]):
-            self._scorer.logits(self._keys[rows[span]].astype(np.float64), out[:, span])
+            chosen = rows[span]
+            self._scorers.of(chosen).logits(self._keys[chosen].astype(np.float64), out[:, span])
             self._checkpoint()
         return out
 
 
+def exact_logits(mechanism: Mechanism, problem: Problem, rows: Rows | None = None) -> F64:
+    """float64 logits (H, c) of keys at these indexes (c,), None for all; NumericOverflow beyond float32."""
+    rows = np.arange(len(problem.keys)) if rows is None else rows
+    with np.errstate(all="ignore"):
+        logits = Exact(mechanism, problem)(rows)
+    if not (np.abs(logits) <= MAX32).all():
+        row = int(rows[np.argmin((np.abs(logits) <= MAX32).all(axis=0))])
+        query = problem.query.reshape(-1)
+        raise overflow(f"the logit of query and row {row}", query, problem.keys[row], row=row)
+    return logits
+
+
 def score_keys(
-    scorer: Scorer, query: Floats, keys: F32, rows: Rows | None, heads: int, checkpoint: Checkpoint
+    scorers: Scorers, query: Floats, keys: F32, rows: Rows | None, heads: int, checkpoint: Checkpoint
 ) -> tuple[F32, F32]:
     """Logits (H, n) and the bound (n,) on their rounding, by blocks of keys that stay in the cache.
 
@@ -35,7 +68,8 @@ def score_keys(
     logits = np.empty((heads, n), np.float32)
     slack = np.empty(n, np.float32)
     for span in spans(n, 4 * keys.shape[1]):
-        block = keys[span] if rows is None else keys[rows[span]]
+        places = span if rows is None else rows[span]
+        block, scorer = keys[places], scorers.of(places)
         try:
             scorer.logits(block, logits[:, span])
         except OutOfDomain as error:

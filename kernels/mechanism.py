@@ -16,7 +16,7 @@ from .options import Interval, Option, Value
 from .positions import Positions
 from .sets import SetProblem
 from .softmax import State, exponentials
-from .weights import Weights
+from .weights import BatchWeights, Weights
 
 FEATURES = ("attention", "flash", "graph", "hyperbolic", "moe")
 
@@ -51,15 +51,17 @@ class Scorer(Protocol):
 MakeScorer = Callable[[F64, float, Options, type], Scorer]
 """Query slices (H, d/H), temperature, options and dtype of the keys to come -> scorer."""
 
+MakeScorerOfAges = Callable[[F64, float, Options, type], Callable[[F64], Scorer]]
+"""The same, and then the ages (b,) of the keys to come, by how much they stand before the query -> scorer."""
+
 Normalise = Callable[[Floats, Floats, Options, Checkpoint], State]
 """Writes exp(logits - maximum) of logits (H, n) into the second array; returns maximum and sum of each."""
-
-Visible = Callable[[Positions, Options], npt.NDArray[np.bool_]]
-"""Positions of n keys and a query, options -> (n,) which keys the query may see."""
 
 Aggregate = Callable[[Floats, Floats, Options], Floats]
 """Weights (H, m, n), values (H, n, w), options -> outputs (H, m, w) of m queries."""
 
+OwnValues = Callable[[F32, int, Options, Checkpoint], F32]
+"""Keys (n, d), number of heads, options -> the values (n, d_v) that they stand for where none are given."""
 
 Remark = Callable[[F32, int, Options], str | None]
 """Keys (n, d), number of heads, options -> what users must be told of the answer."""
@@ -92,7 +94,8 @@ class Features:
 class Problem:
     """One query before all its keys, checked: what a mechanism that needs the whole set works on.
 
-    query (H, d/H), keys (n, d) with n >= 1, normaliser (H,) or None.
+    query (H, d/H), keys (n, d) with n >= 1, normaliser (H,) or None. positions are there if the mechanism
+    needs an order. columns holds the numbers (n,) of each option that names a column of them.
     """
 
     query: F64
@@ -101,12 +104,45 @@ class Problem:
     options: Options
     normaliser: F64 | None
     positions: Positions | None
+    columns: Mapping[str, F64]
     checkpoint: Checkpoint
+
+    @property
+    def order(self) -> Positions:
+        """The positions, of a mechanism that needs them."""
+        assert self.positions is not None
+        return self.positions
+
+    @property
+    def ages(self) -> F64:
+        """By how much each key (n,) stands before the query, in the unit of the order; negative for later."""
+        return self.order.query_value - self.order.values
+
+
+@dataclass(frozen=True)
+class BatchProblem:
+    """Queries (m, H, d/H) before keys (n, d), m and n >= 1, for mechanisms whose weights need all queries."""
+
+    queries: F64
+    keys: F32
+    temperature: float
+    options: Options
+    columns: Mapping[str, F64]
+    checkpoint: Checkpoint
+
+
+Visible = Callable[[Problem], npt.NDArray[np.bool_]]
+"""A problem -> (n,) which keys the query may see."""
 
 
 def not_pairwise(query: F64, temperature: float, options: Options, dtype: type) -> Scorer:
     """The scorer of mechanisms that have none: pairs outside of a graph have no logit."""
     raise InvalidOption("this mechanism scores the edges of a graph, not pairs of vectors")
+
+
+def always(options: Options) -> bool:
+    """True, whatever the options."""
+    return True
 
 
 def weighted_sum(weights: Floats, values: Floats, options: Options) -> Floats:
@@ -125,12 +161,15 @@ class Mechanism:
     the tables that take it. multi_head_family: 8 heads unless told otherwise, not 1. presets: the options
     that an alias stands for. temperature: None where logits are not divided by any.
 
-    How it computes: `scorer` gives logits, `normalise` makes weights of them, `visible` says which keys count
-    at all, which takes an order. `weigh` takes the place of all three where weights are no matter of single
-    pairs. kernel: logits are logarithms of what users see. features: only where logits depend on the pair
-    alone. `aggregate` makes outputs of weights and values. edges: the scorer of a mechanism over graphs,
-    which has no other. weigh_sets: where rows are sets of vectors. remark: what users must be told of an
-    answer over these keys.
+    How it computes: `scorer` gives logits, `scorer_of_ages` those that depend on positions, `normalise` makes
+    weights of them, `visible` says which keys count at all. `ordered` says whether keys must have positions,
+    under these options, and then alone is `visible` asked; without it there is no order. per_step: options
+    whose default is meant for positions that count rows. `weigh` takes the place of all that where weights
+    are no matter of single pairs; `weigh_batch` where they need all queries. kernel: logits are logarithms
+    of what users see. features: only where logits depend on the pair alone. `aggregate` makes outputs of
+    weights and values, `own_values` values of keys where they are not the keys themselves. edges: the
+    scorer over a graph. weigh_sets: where rows are sets of vectors. remark: what users must be told of an
+    answer over these keys. whole: vectors cannot be cut into heads.
     """
 
     name: str
@@ -150,15 +189,21 @@ class Mechanism:
     scope: str = "P"
     multi_head_family: bool = False
     temperature: Option | None = TEMPERATURE
+    scorer_of_ages: MakeScorerOfAges | None = None
     normalise: Normalise = exponentials
     visible: Visible | None = None
+    ordered: Callable[[Options], bool] | None = None
+    per_step: tuple[str, ...] = ()
     weigh: Callable[[Problem], Weights] | None = None
+    weigh_batch: Callable[[BatchProblem], BatchWeights] | None = None
     weigh_sets: Callable[[SetProblem], Weights] | None = None
     kernel: bool = False
     features: Features | None = None
     aggregate: Aggregate = weighted_sum
+    own_values: OwnValues | None = None
     edges: MakeEdgeScorer | None = None
     remark: Remark | None = None
+    whole: bool = False
 
     def preset(self, alias: str) -> Mechanism:
         """The mechanism as this alias names it: with the defaults that the alias stands for."""
@@ -166,10 +211,23 @@ class Mechanism:
         parameters = tuple(replace(o, default=defaults.get(o.name, o.default)) for o in self.parameters)
         return replace(self, parameters=parameters)
 
+    def needs_order(self, options: Options) -> bool:
+        """Whether keys and query must have positions under these options."""
+        return self.ordered is not None and self.ordered(options)
+
+    def hides(self, options: Options) -> bool:
+        """Whether keys may be hidden from the query under these options."""
+        return self.visible is not None and (self.ordered is None or self.ordered(options))
+
+    def pairwise(self, options: Options) -> bool:
+        """Whether every key counts, by a logit that depends on the pair alone."""
+        special = self.weigh or self.weigh_batch or self.scorer_of_ages
+        return special is None and not self.hides(options)
+
     @property
-    def needs_order(self) -> bool:
-        """Whether keys and query must have positions."""
-        return self.visible is not None
+    def columns(self) -> tuple[str, ...]:
+        """The options that name a column of numbers beside the vectors."""
+        return tuple(option.name for option in self.parameters if option.names_column)
 
     @property
     def default_num_heads(self) -> int:
@@ -206,6 +264,11 @@ def parse_num_heads(mechanism: Mechanism, given: object, dimensions: int) -> int
     heads = mechanism.default_num_heads if given is None else given
     if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
         raise InvalidOption(f"num_heads is {shown(heads)}, it must be an integer of at least 1")
+    if mechanism.whole and heads > 1:
+        raise InvalidOption(
+            f"num_heads is {heads}, {mechanism.name} takes whole vectors",
+            "Leave num_heads out, or set it to 1.",
+        )
     if dimensions % heads:
         fits = ", ".join(str(h) for h in range(1, min(dimensions, 256) + 1) if dimensions % h == 0)
         raise InvalidShape(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import F32, F64, Checkpoint, Floats, Rows, uninterrupted
-from .attend import attend
-from .batch import ManyQueries, Settings, check_queries, too_small, within_range
+from .attend import attend, refuse_normaliser
+from .batch import ManyQueries, Settings, check_queries, too_small, weigh_batch, within_range
 from .batch import longest_key as longest
 from .errors import InvalidOption
 from .ranking import ranked
+from .weights import Weights
 
 Ids = npt.NDArray[np.int64]
 
@@ -53,14 +54,19 @@ def nearest(
     k: int | None,
     *,
     normaliser: Floats | None = None,
+    columns: Mapping[str, F64] | None = None,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Iterator[Answers]:
     """The k best of keys (n, d) for each of queries (m, d), all keys where k is None; ids (n,) decide ties.
 
-    normaliser (m * H,) takes the place of each query's log-sum-exp. Never holds more than one block of
-    queries by one block of keys.
+    normaliser (m * H,) takes the place of each query's log-sum-exp; columns is as for `attend`. Never holds
+    more than one block of queries by one block of keys, but for mechanisms that weigh all queries together.
     """
     check_queries(queries, keys)
+    if settings.mechanism.weigh_batch is not None:
+        refuse_normaliser(settings.mechanism, normaliser)
+        yield from _all_at_once(settings, queries, keys, ids, k, columns, checkpoint)
+        return
     given = _checked_normaliser(normaliser, len(queries), settings.heads)
     fast = k is not None and _selects(settings, queries, keys, k)
     for start in range(0, len(queries) if len(keys) else 0, QUERIES):
@@ -75,7 +81,32 @@ def nearest(
             continue
         for place in range(start, min(start + QUERIES, len(queries))):
             one = None if given is None else given[place]
-            yield from _one_by_one(settings, queries[place], place, keys, ids, k, one, checkpoint)
+            weights = attend(
+                settings.mechanism,
+                queries[place],
+                keys,
+                **settings.for_attend,
+                normaliser=one,
+                columns=columns,
+                checkpoint=checkpoint,
+            )
+            yield from _in_order(weights, place, ids, k, checkpoint)
+
+
+def _all_at_once(
+    settings: Settings,
+    queries: F32,
+    keys: F32,
+    ids: Ids,
+    k: int | None,
+    columns: Mapping[str, F64] | None,
+    checkpoint: Checkpoint,
+) -> Iterator[Answers]:
+    """The answers of a mechanism that weighs all queries together."""
+    if len(queries) and len(keys):
+        weights = weigh_batch(settings, queries, keys, columns, checkpoint)
+        for place in range(len(queries)):
+            yield from _in_order(weights.of_query(place), place, ids, k, checkpoint)
 
 
 def _checked_normaliser(normaliser: Floats | None, m: int, heads: int) -> F64 | None:
@@ -95,26 +126,12 @@ def _selects(settings: Settings, queries: F32, keys: F32, k: int) -> bool:
     return few and within_range(settings, queries, keys, _RANGE)
 
 
-def _one_by_one(
-    settings: Settings,
-    query: F32,
-    place: int,
-    keys: F32,
-    ids: Ids,
-    k: int | None,
-    normaliser: F64 | None,
-    checkpoint: Checkpoint,
+def _in_order(
+    weights: Weights, place: int, ids: Ids, k: int | None, checkpoint: Checkpoint
 ) -> Iterator[Answers]:
-    """One query by `attend` and `ranked`, which take every mechanism."""
-    weights = attend(
-        settings.mechanism,
-        query,
-        keys,
-        **settings.for_attend,
-        normaliser=normaliser,
-        checkpoint=checkpoint,
-    )
-    lse = np.full(settings.heads, np.nan) if weights.lse is None else weights.lse
+    """The rows of the query at an index, best first."""
+    heads = len(weights.head_scores)
+    lse = np.full(heads, np.nan) if weights.lse is None else weights.lse
     start = 1
     for rows in ranked(weights, ids, k, checkpoint):
         size = len(rows)

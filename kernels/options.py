@@ -38,7 +38,8 @@ class Interval:
 class Option:
     """One option: `default` None means a value derived from the data, as `help` says.
 
-    `range` bounds a number; a text is one of its members; True or False has none.
+    `range` bounds a number; a text is one of its members; True or False has none. names_column: the text is
+    the name of a column of numbers beside the vectors.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Option:
     default: Value | None
     range: Interval | tuple[str, ...] | None
     help: str
+    names_column: bool = False
 
     def parse(self, value: object) -> Value | None:
         """The value as `type` within `range`, else InvalidOption. None only where it is the default."""
@@ -92,6 +94,11 @@ class Option:
             if math.isfinite(self.range.high):
                 schema["maximum"] = self.range.high
         return schema
+
+
+def column(name: str, help: str) -> Option:
+    """An option that names a column of numbers, or of truth values as 0 and 1, beside the vectors."""
+    return Option(name, str, None, None, help, names_column=True)
 
 
 def parse(owner: str, declared: tuple[Option, ...], given: Mapping[str, object]) -> dict[str, Value | None]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from .arrays import F32, F64, Checkpoint, Floats, by_heads, spans, uninterrupted
 from .attend import attend
-from .batch import ManyQueries, Settings, check_heads_of_values, check_queries, within_range
+from .batch import (
+    ManyQueries,
+    Settings,
+    check_heads_of_values,
+    check_queries,
+    weigh_batch,
+    within_range,
+)
 from .positions import Positions
 from .softmax import State
+from .weights import BatchWeights
 
 _TABLE_BYTES = 32 * 1024 * 1024
 """Weights of a block of queries that are held at once."""
@@ -24,7 +32,8 @@ _SINGLE, _DOUBLE = 20.0, 1e6
 class Outputs:
     """Outputs of consecutive queries.
 
-    output (b, d_v). entropy (b,): that of the weights in nats, the mean over heads; None where not wanted.
+    output (b, d_v). entropy (b,): that of the weights in nats, the mean over heads, NaN where they are no
+    distribution; None where not wanted.
     lse (b, H). empty (b,): queries that see no key, whose other fields mean nothing.
     """
 
@@ -41,28 +50,40 @@ def outputs(
     settings: Settings,
     queries: Floats,
     keys: F32,
-    values: F32,
+    values: F32 | None,
     *,
     place: Callable[[int], Positions] | None = None,
+    columns: Mapping[str, F64] | None = None,
     entropy: bool = True,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Iterator[Outputs]:
-    """Outputs of queries (m, d) over keys (n, d) with values (n, d_v), in blocks, in their order.
+    """Outputs of queries (m, d) over keys (n, d) with values (n, d_v), None for the keys, in blocks, in
+    order.
 
-    place gives the positions for the query at an index, for mechanisms that know an order. Entropy is left
-    out, and a kernel mechanism keeps its state instead of weights, where `entropy` is False.
+    place gives the positions for the query at an index, for mechanisms that know an order; columns is as for
+    `attend`. Entropy is left out, and a kernel mechanism keeps its state instead of weights, where `entropy`
+    is False.
     """
     check_queries(queries, keys)
+    values = _own_values(settings, keys, checkpoint) if values is None else values
     check_heads_of_values(settings.heads, values.shape[1])
     if not len(keys):
         yield _of_no_keys(len(queries), settings.heads, values.shape[1])
+    elif settings.mechanism.weigh_batch is not None and len(queries):
+        yield _of_batch(settings, weigh_batch(settings, queries, keys, columns, checkpoint), values)
     elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, _SINGLE):
         yield from _by_state(settings, queries, keys, values, checkpoint)
     elif within_range(settings, queries, keys, _DOUBLE):
         yield from _by_products(settings, queries, keys, values, entropy, checkpoint)
     else:
         for row in range(len(queries)):
-            yield _of_one(settings, queries[row], keys, values, place and place(row), checkpoint)
+            yield _of_one(settings, queries[row], keys, values, place and place(row), columns, checkpoint)
+
+
+def _own_values(settings: Settings, keys: F32, checkpoint: Checkpoint) -> F32:
+    """The values that the keys themselves stand for."""
+    own = settings.mechanism.own_values
+    return keys if own is None or not len(keys) else own(keys, settings.heads, settings.options, checkpoint)
 
 
 def _of_no_keys(m: int, heads: int, width: int) -> Outputs:
@@ -76,6 +97,7 @@ def _of_one(
     keys: F32,
     values: F32,
     positions: Positions | None,
+    columns: Mapping[str, F64] | None,
     checkpoint: Checkpoint,
 ) -> Outputs:
     """One query by `attend`, which takes every mechanism."""
@@ -85,13 +107,22 @@ def _of_one(
         keys,
         **settings.for_attend,
         positions=positions,
+        columns=columns,
         checkpoint=checkpoint,
     )
     seen = np.flatnonzero(~np.isnan(weights.logit))
     table = weights.head_scores[:, None, seen]
     lse = np.full((1, settings.heads), np.nan) if weights.lse is None else weights.lse[None]
     output = _aggregated(settings, table, values[seen])
-    return Outputs(output, _entropy(table), lse, np.array([not len(seen)]))
+    return Outputs(output, _entropy_of_kind(settings, table), lse, np.array([not len(seen)]))
+
+
+def _of_batch(settings: Settings, weights: BatchWeights, values: F32) -> Outputs:
+    """All queries of a mechanism that weighs them together."""
+    table = weights.head_scores
+    lse = np.full((table.shape[1], settings.heads), np.nan)
+    output = _aggregated(settings, table, values)
+    return Outputs(output, _entropy_of_kind(settings, table), lse, np.zeros(table.shape[1], bool))
 
 
 def _by_products(
@@ -159,6 +190,13 @@ def _aggregated(settings: Settings, table: Floats, values: F32) -> F32:
 def _joined(output: Floats) -> F32:
     """Outputs of heads (H, b, w) side by side (b, H * w), row by row in memory as hosts read them."""
     return np.ascontiguousarray(output.transpose(1, 0, 2).reshape(output.shape[1], -1), np.float32)
+
+
+def _entropy_of_kind(settings: Settings, table: Floats) -> F32:
+    """The entropy of weights that are a distribution; NaN for others, which have none."""
+    if settings.mechanism.weight_kind == "S":
+        return np.full(table.shape[1], np.nan, np.float32)
+    return _entropy(table)
 
 
 def _entropy(table: Floats) -> F32:

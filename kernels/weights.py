@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Weights:
 
     For ranking: whole is the softmax over all keys, exact(rows) gives float64 logits (H, len(rows)); both are
     None where scores are final as they are. slack (n,) bounds how far a logit, or the log of a score, is off.
+
+    notes: what is worth telling of how the weights came about, by label.
     """
 
     score: F32
@@ -32,6 +34,7 @@ class Weights:
     exact: Callable[[Rows], F64] | None = None
     slack: F32 | None = None
     kernel: bool = False
+    notes: Mapping[str, object] = field(default_factory=dict)
 
     def shown_logit(self, rows: Rows) -> F32:
         """The logits of these rows as users see them: of a kernel mechanism the kernel, not its logarithm."""
@@ -43,6 +46,30 @@ class Weights:
         return result
 
 
+@dataclass
+class BatchWeights:
+    """Attention of m queries over n keys at once.
+
+    head_scores (H, m, n) float64. logits (m, n): the mean over heads before normalisation; NaN where masked.
+    """
+
+    head_scores: F64
+    logits: F32
+
+    def of_query(self, place: int) -> Weights:
+        """The final weights of one query."""
+        head_scores = self.head_scores[:, place].astype(np.float32)
+        score = self.head_scores[:, place].mean(axis=0).astype(np.float32)
+        return Weights(score, self.logits[place], head_scores, None)
+
+
+def settled(head_scores: F64, logits: F64, lse: F64 | None = None, **notes: object) -> Weights:
+    """Final weights from float64 head_scores (H, n) and logits (H, n), NaN for keys that are masked out."""
+    score = head_scores.mean(axis=0).astype(np.float32)
+    logit = logits.mean(axis=0).astype(np.float32)
+    return Weights(score, logit, head_scores.astype(np.float32), lse, notes=notes)
+
+
 def scattered(part: Weights, rows: Rows, n: int) -> Weights:
     """The weights of all n keys, where `part` has those of `rows` and the others are masked out."""
     heads = len(part.head_scores)
@@ -52,4 +79,6 @@ def scattered(part: Weights, rows: Rows, n: int) -> Weights:
     score[rows], logit[rows], head_scores[:, rows] = part.score, part.logit, part.head_scores
     if part.slack is not None:
         slack[rows] = part.slack
-    return Weights(score, logit, head_scores, part.lse, part.whole, part.exact, slack, part.kernel)
+    return Weights(
+        score, logit, head_scores, part.lse, part.whole, part.exact, slack, part.kernel, part.notes
+    )

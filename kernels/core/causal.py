@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options
-from ..positions import Positions
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, Problem, always
 from .dot import dot_scorer
 
 
-def not_after(positions: Positions, options: Options) -> npt.NDArray[np.bool_]:
+def not_after(problem: Problem) -> npt.NDArray[np.bool_]:
     """Which of the keys (n,) stand at the query's position or before it."""
-    return positions.values <= positions.query_value
+    return problem.order.values <= problem.order.query_value
 
 
 MECHANISM = Mechanism(
@@ -28,5 +27,6 @@ MECHANISM = Mechanism(
     operations=ORDERED_OPERATIONS,
     scope="P+pos",
     scorer=dot_scorer,
+    ordered=always,
     visible=not_after,
 )

@@ -15,7 +15,7 @@ MECHANISM = Mechanism(
     best_for="several subspaces at once",
     formula="a = mean_h softmax_j(<q^h, k_j^h> / (sqrt(d/H) temperature)), x^h the h-th of H slices of x",
     reference="Vaswani et al. 2017, Attention Is All You Need",
-    operations=("attention_score", "mha_search"),
+    operations=("attention_score", "mha_search", "attention", "cross_attention", "sliding_attention"),
     multi_head_family=True,
     scorer=dot_scorer,
     features=DOT_FEATURES,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..arrays import F32, F64, Checkpoint, Rows
 from ..core.dot import dot_scorer
-from ..errors import InvalidOption, NumericOverflow
-from ..logits import Exact, overflow
+from ..fits import LastFit
+from ..logits import exact_logits
 from ..mechanism import Mechanism, Problem
 from ..options import Interval, Option
-from ..weights import Weights, scattered
+from ..weights import Weights, scattered, settled
 from .gate import check_top_k, kmeans_gate, route
 from .kmeans import assign
 
@@ -29,22 +27,6 @@ class Experts:
     owner: Rows
 
 
-class LastFit:
-    """The experts last fitted, kept for as long as the same array of keys is asked for."""
-
-    def __init__(self) -> None:
-        self._keys: Callable[[], F32 | None] = lambda: None
-        self._settings: tuple[int, int] | None = None
-        self._experts: Experts | None = None
-
-    def experts(self, keys: F32, num_experts: int, seed: int, checkpoint: Checkpoint) -> Experts:
-        """The experts of keys (n, d), n >= 1."""
-        if self._keys() is not keys or self._settings != (num_experts, seed) or self._experts is None:
-            self._experts = _fit(keys, num_experts, seed, checkpoint)
-            self._keys, self._settings = weakref.ref(keys), (num_experts, seed)
-        return self._experts
-
-
 def _fit(keys: F32, num_experts: int, seed: int, checkpoint: Checkpoint) -> Experts:
     gate = kmeans_gate(keys, num_experts, seed, checkpoint)
     owner = assign(keys, gate * np.sqrt(keys.shape[1]), checkpoint)
@@ -52,7 +34,7 @@ def _fit(keys: F32, num_experts: int, seed: int, checkpoint: Checkpoint) -> Expe
     return Experts(gate[used], owner.reshape(-1))
 
 
-_LAST_FIT = LastFit()
+_LAST_FIT = LastFit(_fit)
 
 
 def weigh(problem: Problem) -> Weights:
@@ -62,40 +44,17 @@ def weigh(problem: Problem) -> Weights:
     """
     num_experts, top_k = int(problem.options["num_experts"]), int(problem.options["top_k"])
     check_top_k(num_experts, top_k)
-    if problem.normaliser is not None:
-        raise InvalidOption(
-            "moe takes no normaliser",
-            "Its scores come from several softmaxes, so that no one log-sum-exp normalises them.",
-        )
-    experts = _LAST_FIT.experts(problem.keys, num_experts, int(problem.options["seed"]), problem.checkpoint)
+    seed = int(problem.options["seed"])
+    experts = _LAST_FIT.of(problem.keys, num_experts, seed, checkpoint=problem.checkpoint)
     chosen, shares = route(problem.query.reshape(1, -1), experts.gate, top_k)
     rows = np.flatnonzero(np.isin(experts.owner, chosen[0]))
-    logits = _logits(problem, rows)
+    logits = exact_logits(MECHANISM, problem, rows)
     head_scores = np.empty_like(logits)
     for expert, share in zip(chosen[0], shares[0], strict=True):
         own = experts.owner[rows] == expert
         masses = np.exp(logits[:, own] - logits[:, own].max(axis=1, keepdims=True))
         head_scores[:, own] = share * masses / masses.sum(axis=1, keepdims=True)
-    score = head_scores.mean(axis=0).astype(np.float32)
-    logit = logits.mean(axis=0).astype(np.float32)
-    part = Weights(score, logit, head_scores.astype(np.float32), None)
-    return scattered(part, rows, len(problem.keys))
-
-
-def _logits(problem: Problem, rows: Rows) -> F64:
-    """Logits (H, c) of keys at these indexes, in float64; NumericOverflow beyond float32."""
-    scorer = dot_scorer(problem.query, problem.temperature, {}, np.float64)
-    logits = Exact(scorer, problem.keys, len(problem.query), problem.checkpoint)(rows)
-    if not (np.abs(logits) <= np.finfo(np.float32).max).all():
-        row = int(rows[np.argmax(np.abs(logits).max(axis=0))])
-        raise _too_large(problem, row)
-    return logits
-
-
-def _too_large(problem: Problem, row: int) -> NumericOverflow:
-    return overflow(
-        f"the logit of query and row {row}", problem.query.reshape(-1), problem.keys[row], row=row
-    )
+    return scattered(settled(head_scores, logits), rows, len(problem.keys))
 
 
 MECHANISM = Mechanism(

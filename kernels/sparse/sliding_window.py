@@ -6,15 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.dot import dot_scorer
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, Problem, always
 from ..options import Interval, Option
-from ..positions import Positions
 
 
-def within_window(positions: Positions, options: Options) -> npt.NDArray[np.bool_]:
+def within_window(problem: Problem) -> npt.NDArray[np.bool_]:
     """Which keys (n,) are among the last `window_size` up to the query, or half of it on either side."""
-    steps, size = positions.steps, int(options["window_size"])
-    if options["causal"]:
+    steps, size = problem.order.steps, int(problem.options["window_size"])
+    if problem.options["causal"]:
         return (steps >= 0) & (steps < size)
     return np.asarray(np.abs(steps) <= size // 2)
 
@@ -42,5 +41,6 @@ MECHANISM = Mechanism(
     ),
     scope="P+pos",
     scorer=dot_scorer,
+    ordered=always,
     visible=within_window,
 )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.dot import dot_scorer
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options, Problem, always
 from ..options import Interval, Option
 from ..positions import Positions
 
@@ -16,8 +16,9 @@ Bools = npt.NDArray[np.bool_]
 _COUNT = Interval(1, 2**31 - 1)
 
 
-def in_pattern(positions: Positions, options: Options) -> Bools:
+def in_pattern(problem: Problem) -> Bools:
     """Which of the keys (n,) the pattern shows to the query."""
+    positions, options = problem.order, problem.options
     shown = _PATTERNS[options["pattern"]](positions, options)
     return shown & (positions.steps >= 0) if options["causal"] else shown
 
@@ -88,5 +89,6 @@ MECHANISM = Mechanism(
     presets={name: {"pattern": name} for name in _PATTERNS},
     scope="P+pos",
     scorer=dot_scorer,
+    ordered=always,
     visible=in_pattern,
 )

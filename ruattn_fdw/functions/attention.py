@@ -67,7 +67,7 @@ def attention_scores(query: object, keys: object, attention_type: str) -> np.nda
             vector,
             matrix,
             num_heads=mechanism.default_num_heads,
-            positions=_positions(matrix) if mechanism.needs_order else None,
+            positions=_positions(matrix),
             checkpoint=host_api.check_interrupts,
         )
     return weights.score

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,10 @@ class Moment(str):
 
 class Number(str):
     """The name of a column of numbers."""
+
+
+class Flag(str):
+    """The name of a column of truth values, which are read as 0 and 1."""
 
 
 def with_order(source: Source, order_column: str) -> Source:
@@ -61,11 +65,28 @@ def with_values(source: Source, value_column: str) -> Source:
     return replace(source, value_column=Number(column.name))
 
 
+def with_numbers(source: Source, wanted: Mapping[str, str]) -> Source:
+    """The source with columns of numbers or truth values, each under the name of the option that names it."""
+    columns = host_api.columns(source.oid)
+    fitting = [c.name for c in columns if _counts(c)]
+    found = []
+    for option, name in wanted.items():
+        column = _find(source, columns, name, fitting)
+        if not _counts(column):
+            raise AttentionError(
+                f"{source.name}.{name} has type {column.type_name}, {option} takes numbers or booleans",
+                hint=choices(name, fitting, "columns of numbers or booleans"),
+            )
+        found.append((option, Flag(name) if column.type_name == "boolean" else Number(name)))
+    return replace(source, number_columns=tuple(found))
+
+
 def companions(source: Source) -> list[tuple[str, str]]:
-    """(column, kind for `host_api.select`) of what is read beside the vectors: values, then the order."""
+    """(column, kind for `host_api.select`) of what is read beside vectors: values, numbers, order."""
     found = []
     if source.value_column is not None:
         found.append((source.value_column, "float" if isinstance(source.value_column, Number) else "vector"))
+    found += [(column, "float") for _, column in source.number_columns]
     if source.order_column is not None:
         found.append((source.order_column, "float"))
     return found
@@ -80,6 +101,11 @@ def as_values(column: Any) -> np.ndarray:
 def _orders(column: ColumnInfo) -> bool:
     name = column.type_name
     return name.startswith((*NUMBERS, *MOMENTS)) and not name.endswith("]")
+
+
+def _counts(column: ColumnInfo) -> bool:
+    name = column.type_name
+    return name.startswith((*NUMBERS, "boolean")) and not name.endswith("]")
 
 
 def _find(source: Source, columns: Sequence[ColumnInfo], name: str, fitting: Sequence[str]) -> ColumnInfo:

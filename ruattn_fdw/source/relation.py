@@ -44,8 +44,9 @@ LIMIT 10000
 class Source:
     """A relation and the two columns of it that a search reads.
 
-    rows is the planner's estimate; id_type is None for integer ids. order_column and value_column, where the
-    search has them, are read beside the vectors.
+    rows is the planner's estimate; id_type is None for integer ids. order_column, value_column and
+    number_columns, where the search has them, are read beside the vectors; the last are (option that names
+    it, column).
     """
 
     oid: int
@@ -57,6 +58,7 @@ class Source:
     id_type: IdType | None = None
     order_column: str | None = None
     value_column: str | None = None
+    number_columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
@@ -67,7 +69,8 @@ class Source:
     @property
     def description(self) -> str:
         """The relation and its columns as EXPLAIN names them."""
-        columns = [self.id_column, self.vector_column, self.value_column, self.order_column]
+        numbers = (column for _, column in self.number_columns)
+        columns = [self.id_column, self.vector_column, self.value_column, *numbers, self.order_column]
         return f"{self.schema}.{self.name} ({', '.join(column for column in columns if column)})"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import BAD_DATA, TOO_COMPLEX, AttentionError
 from ruattn_fdw.report import Report
-from ruattn_fdw.source.companions import Moment, as_values, companions
+from ruattn_fdw.source.companions import Flag, Moment, as_values, companions
 from ruattn_fdw.source.ids import as_id, as_ids
 from ruattn_fdw.source.relation import Source
 
@@ -25,6 +25,7 @@ class Rows:
 
     names: where ids are no integers, their text forms; `ids` then number them in the order of their type.
     values float32 (n, width) and places float64 (n,): the columns of values and of the order, where read.
+    numbers: float64 (n,) of each option that names a column.
     """
 
     ids: np.ndarray
@@ -33,6 +34,7 @@ class Rows:
     names: Sequence[str] | None = None
     values: np.ndarray | None = None
     places: np.ndarray | None = None
+    numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -198,10 +200,14 @@ def _select(source: Source, ids: np.ndarray | str | None) -> Rows:
     row_ids, names = ids_and_names(columns[0])
     values = as_values(columns[2]) if source.value_column else None
     places = np.asarray(columns[-1]) if source.order_column else None
-    rows = Rows(row_ids, np.asarray(columns[1]), skipped, names, values, places)
+    first = 3 if source.value_column else 2
+    numbers = {option: np.asarray(columns[first + i]) for i, (option, _) in enumerate(source.number_columns)}
+    rows = Rows(row_ids, np.asarray(columns[1]), skipped, names, values, places, numbers)
     check_numbers(rows, source, source.order_column, places)
     if source.value_column:
         check_numbers(rows, source, source.value_column, values)
+    for option, column in source.number_columns:
+        check_numbers(rows, source, column, numbers[option])
     return rows
 
 
@@ -221,4 +227,6 @@ def check_numbers(rows: Rows, source: Source, column: str | None, numbers: np.nd
 def expression(column: str) -> str:
     """A column of the source as a SELECT reads it."""
     name = f"t.{quote(column)}"
-    return f"pg_catalog.date_part('epoch', {name})" if isinstance(column, Moment) else name
+    if isinstance(column, Moment):
+        return f"pg_catalog.date_part('epoch', {name})"
+    return f"{name}::pg_catalog.int4" if isinstance(column, Flag) else name

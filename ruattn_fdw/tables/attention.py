@@ -12,7 +12,7 @@ from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
-from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.mechanism import Mechanism, Options
 from ruattn_fdw.kernels.outputs import Outputs, outputs
 from ruattn_fdw.kernels.positions import Positions
 from ruattn_fdw.parameters import Arguments
@@ -99,9 +99,9 @@ class Attention(AttentionTable):
         """Read all, then attend as far as rows are asked for."""
         shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.settle_mechanism(arguments, ATTENTION.name)
-        shared.kernel_settings(mechanism, arguments)
+        options = shared.kernel_settings(mechanism, arguments)["options"]
         with report.timing("check"):
-            source = settle_sources(arguments, mechanism)
+            source = settle_sources(arguments, mechanism, options)
             asking = query_source(arguments, source)
         keys = read_rows(source, arguments["candidates"], memo.setdefault("keys", {}), report)
         queries = _one_query(arguments) if asking is None else _sorted(asking, memo, report)
@@ -115,8 +115,9 @@ class Attention(AttentionTable):
             settings,
             queries.keys,
             keys.keys,
-            keys.keys if keys.values is None else keys.values,
+            keys.values,
             place=_places(arguments, queries, keys, asking is not None),
+            columns=keys.numbers,
             entropy="entropy" in wanted,
             checkpoint=host_api.check_interrupts,
         )
@@ -138,9 +139,10 @@ class Attention(AttentionTable):
         return [*lines, ("Parameters", arguments.summary())]
 
 
-def settle_sources(arguments: Arguments, mechanism: Mechanism) -> Source:
-    """The relation of the keys with the columns of order and values, as far as they are wanted."""
-    source = ordering.with_order(settle_source(arguments, mechanism), arguments, mechanism)
+def settle_sources(arguments: Arguments, mechanism: Mechanism, options: Options) -> Source:
+    """The relation of the keys with what is read beside them, as far as it is wanted."""
+    source = settle_source(arguments, mechanism)
+    source = ordering.with_companions(source, arguments, mechanism, options)
     if arguments["value_column"] is None:
         arguments.settle("value_column", source.vector_column)
     return companions.with_values(source, arguments["value_column"])
@@ -217,7 +219,7 @@ def _emit(
         columns = {
             "query_id": queries.shown_ids(rows) if named else (None,),
             "output": (block.output, seen),
-            "entropy": (None,) if block.entropy is None else (block.entropy, seen),
+            "entropy": (None,) if block.entropy is None else (block.entropy, seen & ~np.isnan(block.entropy)),
             "lse": (block.lse, seen & np.isfinite(block.lse).all(axis=1)),
         }
         yield Batch(len(block), columns)

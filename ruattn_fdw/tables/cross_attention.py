@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw import host_api
+from ruattn_fdw import host_api, memory
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
@@ -17,7 +17,7 @@ from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows, read_rows
-from ruattn_fdw.tables import naming, shared
+from ruattn_fdw.tables import naming, ordering, shared
 from ruattn_fdw.tables.answers import name_row
 from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, STARTUP_COST
 from ruattn_fdw.values import Unknown
@@ -81,12 +81,17 @@ class CrossAttention(AttentionTable):
         """Read both, then attend as far as rows are asked for."""
         shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.settle_mechanism(arguments, CROSS.name)
-        shared.kernel_settings(mechanism, arguments)
+        options = shared.kernel_settings(mechanism, arguments)["options"]
         with report.timing("check"):
             asking, answering = _sources(arguments)
+            answering = ordering.with_columns(answering, mechanism, options)
         queries = naming.by_id(read_rows(asking, None, memo.setdefault("queries", {}), report))
         documents = read_rows(answering, None, memo.setdefault("documents", {}), report)
         shared.check_memory("queries and documents", queries.keys, documents.keys)
+        if mechanism.weigh_batch is not None:
+            memory.check_memory(
+                "the weights of all pairs", 32 * len(queries) * len(documents), "take fewer rows"
+            )
         if not len(queries) or not len(documents):
             return iter(())
         _check_dimensions(queries, asking, documents, answering)
@@ -100,6 +105,7 @@ class CrossAttention(AttentionTable):
                 documents.ids,
                 arguments["k"],
                 normaliser=arguments["normaliser"],
+                columns=documents.numbers,
                 checkpoint=host_api.check_interrupts,
             )
         return _emit(answers, queries, documents, answering, report)

@@ -12,7 +12,7 @@ from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels import attend, ranking
-from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.mechanism import Mechanism, parse_options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import as_id, number_of
@@ -86,7 +86,8 @@ class MhaSearch(AttentionTable):
         late_interaction.check_parameters(mechanism, arguments)
         settings = shared.kernel_settings(mechanism, arguments)
         with report.timing("check"):
-            source = ordering.with_order(settle_source(arguments, mechanism), arguments, mechanism)
+            source = settle_source(arguments, mechanism)
+            source = ordering.with_companions(source, arguments, mechanism, settings["options"])
         if mechanism.weigh_sets is not None:
             return late_interaction.search(mechanism, source, arguments, wanted, memo, report)
         rows = read_rows(source, arguments["candidates"], memo, report)
@@ -101,8 +102,10 @@ class MhaSearch(AttentionTable):
                 **settings,
                 normaliser=arguments["normaliser"],
                 positions=ordering.positions_of_one(arguments, rows),
+                columns=rows.numbers,
                 checkpoint=host_api.check_interrupts,
             )
+        report.note(weights.notes)
         chunks = ranking.ranked(weights, rows.ids, arguments["k"], host_api.check_interrupts)
         return ranked_batches(chunks, weights, rows, wanted)
 
@@ -156,11 +159,14 @@ def considered_rows(arguments: Arguments) -> float:
 
 def explain_source(arguments: Arguments, operation: str) -> list[tuple[str, object]]:
     """The lines about the source, as far as the parameters that name it are known."""
-    for name in ("table_name", "id_column", "vector_column", "attention_type", "order_column"):
+    for name in ("table_name", "id_column", "vector_column", "attention_type", "order_column", "options"):
         if isinstance(arguments[name], Unknown):
             return [("Source", arguments[name].text)]
     mechanism = shared.find_mechanism(arguments["attention_type"], operation)
-    source = ordering.with_order(settle_source(arguments, mechanism), arguments, mechanism)
+    with shared.kernel_errors():
+        options = parse_options(mechanism, arguments["options"] or {})
+    source = settle_source(arguments, mechanism)
+    source = ordering.with_companions(source, arguments, mechanism, options)
     return [
         ("Source", source.description),
         ("Source Rows", round(considered_rows(arguments))),

@@ -44,4 +44,5 @@ def rearranged(rows: Rows, order: np.ndarray) -> Rows:
         names=None if rows.names is None else [rows.names[row] for row in order],
         values=None if rows.values is None else rows.values[order],
         places=None if rows.places is None else rows.places[order],
+        numbers={option: numbers[order] for option, numbers in rows.numbers.items()},
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.kernels import registry
-from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.mechanism import Mechanism, Options
 from ruattn_fdw.kernels.positions import Order, Positions
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.source import companions
@@ -14,17 +14,40 @@ from ruattn_fdw.source.relation import Source
 from ruattn_fdw.source.rows import Rows
 
 
-def with_order(source: Source, arguments: Arguments, mechanism: Mechanism) -> Source:
+def with_companions(source: Source, arguments: Arguments, mechanism: Mechanism, options: Options) -> Source:
+    """The source with what the mechanism reads beside vectors: an order, and columns that options name."""
+    return _with_order(with_columns(source, mechanism, options), arguments, mechanism, options)
+
+
+def with_columns(source: Source, mechanism: Mechanism, options: Options) -> Source:
+    """The source with the columns of numbers that options name."""
+    wanted = {name: options[name] for name in mechanism.columns if options[name] is not None}
+    return companions.with_numbers(source, wanted) if wanted else source
+
+
+def _with_order(source: Source, arguments: Arguments, mechanism: Mechanism, options: Options) -> Source:
     """The source with the column that orders it, which a mechanism that knows an order must be given."""
-    _refuse_without_use(arguments, mechanism)
-    if not mechanism.needs_order:
+    _refuse_without_use(arguments, mechanism, options)
+    if not mechanism.needs_order(options):
         return source
     if arguments["order_column"] is None:
         raise AttentionError(
             f'{mechanism.name} needs the parameter "order_column"',
             hint=what_orders(source),
         )
-    return companions.with_order(source, arguments["order_column"])
+    ordered = companions.with_order(source, arguments["order_column"])
+    if isinstance(ordered.order_column, companions.Moment):
+        _refuse_default_per_step(arguments, mechanism, ordered.order_column)
+    return ordered
+
+
+def _refuse_default_per_step(arguments: Arguments, mechanism: Mechanism, column: str) -> None:
+    for name in mechanism.per_step:
+        if name not in (arguments["options"] or {}):
+            raise AttentionError(
+                f"{mechanism.name} over times needs the option {name}, {column} counts seconds",
+                hint=f"The default is meant for rows: give {name} per second, or order by a number.",
+            )
 
 
 def what_orders(source: Source) -> str:
@@ -57,10 +80,10 @@ def place_among(order: Order, rows: Rows, query_id: object, value: float | None)
     return order.at_key(int(places[0])) if len(places) == 1 else order.at(value)
 
 
-def _refuse_without_use(arguments: Arguments, mechanism: Mechanism) -> None:
+def _refuse_without_use(arguments: Arguments, mechanism: Mechanism, options: Options) -> None:
     for name in ("order_column", "position"):
-        if arguments[name] is not None and not mechanism.needs_order:
-            ordered = ", ".join(m.name for m in registry.MECHANISMS if m.needs_order)
+        if arguments[name] is not None and not mechanism.needs_order(options):
+            ordered = ", ".join(m.name for m in registry.MECHANISMS if m.ordered is not None)
             raise AttentionError(
                 f'parameter "{name}" is not used by {mechanism.name}, which knows no order',
                 sqlstate=NOT_SUPPORTED,

@@ -165,7 +165,7 @@ def _emit(rows: Rows, arguments: Arguments, settings: Settings, report: Report) 
     for index, (start, end) in enumerate(windows(len(rows), arguments["window_size"], arguments["stride"])):
         vectors = rows.keys[start:end]
         blocks = outputs(
-            settings, vectors, vectors, vectors, entropy=False, checkpoint=host_api.check_interrupts
+            settings, vectors, vectors, None, entropy=False, checkpoint=host_api.check_interrupts
         )
         first = start
         while True:

@@ -10,9 +10,10 @@ from geometry_twins import TWINS
 from ruattn_fdw.kernels.arrays import uninterrupted
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption, NumericOverflow
+from ruattn_fdw.kernels.fits import LastFit
 from ruattn_fdw.kernels.moe import kmeans
 from ruattn_fdw.kernels.moe.gate import kmeans_gate, route, seeded_gate
-from ruattn_fdw.kernels.moe.moe import LastFit
+from ruattn_fdw.kernels.moe.moe import _fit
 from ruattn_fdw.kernels.registry import find
 
 MOE = find("moe")
@@ -99,12 +100,12 @@ def test_a_logit_beyond_float32_is_an_error_that_names_its_row():
 
 
 def test_experts_are_fitted_once_for_one_array():
-    fits, (_, keys) = LastFit(), sample()
-    first = fits.experts(keys, 4, 0, uninterrupted)
-    assert fits.experts(keys, 4, 0, uninterrupted) is first
-    assert fits.experts(keys, 5, 0, uninterrupted) is not first
-    again = fits.experts(keys.copy(), 5, 0, uninterrupted)
-    assert fits.experts(keys, 5, 0, uninterrupted) is not again
+    fits, (_, keys) = LastFit(_fit), sample()
+    first = fits.of(keys, 4, 0, checkpoint=uninterrupted)
+    assert fits.of(keys, 4, 0, checkpoint=uninterrupted) is first
+    assert fits.of(keys, 5, 0, checkpoint=uninterrupted) is not first
+    again = fits.of(keys.copy(), 5, 0, checkpoint=uninterrupted)
+    assert fits.of(keys, 5, 0, checkpoint=uninterrupted) is not again
 
 
 def test_routing_is_a_softmax_over_the_best_experts():

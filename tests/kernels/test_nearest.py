@@ -31,7 +31,7 @@ def _only_selection(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a query was answered by itself")
 
-    monkeypatch.setattr(module, "_one_by_one", refuse)
+    monkeypatch.setattr(module, "_in_order", refuse)
 
 
 def assert_answers(found, mechanism, queries, keys, ids, k, heads=1):
@@ -89,13 +89,13 @@ def test_equal_keys_rank_by_id():
 
 def test_too_many_equal_keys_are_left_to_one_query_after_the_other(monkeypatch):
     alone = []
-    one_by_one = module._one_by_one
+    in_order = module._in_order
 
     def counted(*arguments):
         alone.append(1)
-        return one_by_one(*arguments)
+        return in_order(*arguments)
 
-    monkeypatch.setattr(module, "_one_by_one", counted)
+    monkeypatch.setattr(module, "_in_order", counted)
     queries, keys, ids = sample(m=3, n=100_000, d=8)
     keys[:] = keys[0]
     found = rows_of(nearest(Settings(find("scaled_dot"), 8), queries, keys, ids, 3))

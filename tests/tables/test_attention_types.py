@@ -29,7 +29,7 @@ ROWS = {"mha_search": 2, "cross_attention": 4, "sliding_attention": 2, "gat_sear
 def run(db: Connection[Any], operation: str, mechanism: registry.Mechanism, name: str, options: Any) -> None:
     """Run a mechanism by a name of its own in a table, and count the rows."""
     query = f"SELECT * FROM {QUERIES[operation]} AND options = %s::jsonb"
-    query += " AND order_column = 'id'" if mechanism.needs_order else ""
+    query += " AND order_column = 'id'" if mechanism.ordered else ""
     parameters = [json.dumps({**OPTIONS.get(mechanism.name, {}), **options})]
     if operation != "moe_route":
         query, parameters = f"{query} AND attention_type = %s", [*parameters, name]

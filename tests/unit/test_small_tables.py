@@ -57,7 +57,7 @@ def test_every_mechanism_runs_in_every_table_that_it_names(host, open_table, fet
         if operation not in mechanism.operations:
             continue
         quals = TABLE_QUALS[operation] | {"attention_type": mechanism.name, "num_heads": 1}
-        if mechanism.needs_order:
+        if mechanism.ordered:
             quals["order_column"] = "id"
         counted = RESULTS.get(operation, "score")
         rows = fetch(open_table(operation), quals, [counted])[counted]

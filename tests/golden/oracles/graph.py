@@ -1,0 +1,56 @@
+"""Graph attention by PyTorch Geometric."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch_geometric.nn import GATConv, GATv2Conv
+
+from .common import FOLDER, numbers
+
+
+def random_graph(nodes: int, edges: int) -> torch.Tensor:
+    """Distinct edges (2, edges) without loops, from source to target."""
+    pairs = [(i, j) for i in range(nodes) for j in range(nodes) if i != j]
+    chosen = np.random.RandomState(5).permutation(len(pairs))[:edges]
+    return torch.tensor([pairs[place] for place in chosen]).T
+
+
+def save_graph(
+    name: str, features: torch.Tensor, layer: torch.nn.Module, edges: torch.Tensor, **given: object
+) -> None:
+    """The weights of each edge among those of its target, self-loops added."""
+    with torch.no_grad():
+        _, (ends, weights) = layer(features, edges, return_attention_weights=True)
+    arrays = {"source": ends[0], "target": ends[1], "weights": weights, **given}
+    numbers = {key: np.asarray(value) for key, value in arrays.items()}
+    np.savez_compressed(FOLDER / f"{name}.npz", features=features.numpy().astype(np.float32), **numbers)
+
+
+def metric_gatv2(width: int, heads: int, slope: float) -> GATv2Conv:
+    """GATv2 whose logits are minus the L1 distance in each head's slice, the slices being nearly equal."""
+    slices = np.array_split(np.arange(width), heads)
+    widest = max(map(len, slices))
+    layer = GATv2Conv(width, 2 * widest, heads, negative_slope=slope, bias=False).double()
+    left, attention = torch.zeros(heads, 2 * widest, width), torch.zeros(1, heads, 2 * widest)
+    for head, columns in enumerate(slices):
+        for place, column in enumerate(columns):
+            left[head, place, column], left[head, widest + place, column] = 1, -1
+        attention[0, head, : len(columns)] = -1 / (1 - slope)
+        attention[0, head, widest : widest + len(columns)] = -1 / (1 - slope)
+    with torch.no_grad():
+        layer.lin_l.weight.copy_(left.reshape(-1, width))
+        layer.lin_r.weight.copy_(-left.reshape(-1, width))
+        layer.lin_l.bias, layer.lin_r.bias = None, None
+        layer.att.copy_(attention)
+    return layer
+
+
+def make() -> None:
+    features, edges, heads = numbers(6, 40, 10), random_graph(40, 200), 4
+    save_graph("gatv2", features, metric_gatv2(10, heads, 0.2), edges)
+    torch.manual_seed(7)
+    layer = GATConv(10, 3, heads, bias=False).double()
+    projection = layer.lin.weight.detach().T.reshape(10, heads, 3)
+    attention = {"source_vector": layer.att_src.detach()[0], "target_vector": layer.att_dst.detach()[0]}
+    save_graph("gat", features, layer, edges, projection=projection, **attention)
