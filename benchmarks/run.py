@@ -14,6 +14,7 @@ from pathlib import Path
 
 import bench_server
 import machine
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from workload import Timing, Workload, measure
@@ -29,6 +30,20 @@ def show(console: Console, workload: Workload, timings: list[Timing]) -> None:
     for timing in timings:
         figures = (timing.median, timing.low, timing.high)
         table.add_row(timing.name, *(f"{figure:.3f}" for figure in figures), f"{timing.median / last:.2f}")
+    console.print(table)
+
+
+def show_growth(console: Console, workload: Workload, timings: list[Timing]) -> None:
+    """One line for each contender: its median at each size, and the power of the rows by which it grows."""
+    table = Table(title=workload.name)
+    for heading in ("", "rows", "median ms", "power of rows"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name in dict.fromkeys(timing.name for timing in timings):
+        own = [timing for timing in timings if timing.name == name]
+        sizes, medians = [float(t.size or 0) for t in own], [t.median for t in own]
+        power = np.polyfit(np.log(sizes), np.log(medians), 1)[0]
+        rows = " ".join(f"{size:,.0f}" for size in sizes)
+        table.add_row(name, rows, " ".join(f"{median:.1f}" for median in medians), f"{power:.2f}")
     console.print(table)
 
 
@@ -57,7 +72,7 @@ def main() -> int:
                 console.print(f"[red]{workload.name}: {failure}; not timed[/red]")
                 wrong = True
                 continue
-            show(console, workload, timings)
+            (show if timings[0].size is None else show_growth)(console, workload, timings)
             results[name] = [asdict(timing) for timing in timings]
     if arguments.json:
         arguments.json.write_text(json.dumps({"machine": about, "workloads": results}, indent=2) + "\n")

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to do the work. `run` returns its own milliseconds, or None to be timed from outside."""
+    """One way to do the work. `run` returns its own milliseconds, or None to be timed from outside.
+
+    size: the number of rows, where the same work is done at several sizes.
+    """
 
     name: str
     run: Callable[[], float | None]
+    size: int | None = None
 
 
 @dataclass
@@ -38,19 +42,23 @@ class Timing:
     median: float
     low: float
     high: float
+    size: int | None = None
 
 
 def measure(workload: Workload, rounds: int | None = None) -> list[Timing]:
     """Median, minimum and maximum of each contender over the rounds, after one round to warm up."""
     if workload.check is not None:
         workload.check()
-    samples: dict[str, list[float]] = {contender.name: [] for contender in workload.contenders}
+    samples: dict[tuple[str, int | None], list[float]] = {(c.name, c.size): [] for c in workload.contenders}
     for number in range(-1, rounds or workload.rounds):
         for contender in workload.contenders:
             spent = _time(contender)
             if number >= 0:
-                samples[contender.name].append(spent)
-    return [Timing(name, statistics.median(s), min(s), max(s)) for name, s in samples.items()]
+                samples[contender.name, contender.size].append(spent)
+    return [
+        Timing(name, statistics.median(spent), min(spent), max(spent), size)
+        for (name, size), spent in samples.items()
+    ]
 
 
 def _time(contender: Contender) -> float:

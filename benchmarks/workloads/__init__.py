@@ -4,6 +4,7 @@ from workloads.cold_read import cold_read
 from workloads.connection import first_query, preloaded_first_query
 from workloads.cross import cross
 from workloads.graph import graph
+from workloads.mechanisms import mechanisms
 from workloads.overhead import overhead
 from workloads.search import search
 
@@ -15,4 +16,5 @@ WORKLOADS = {
     "search": search,
     "cross": cross,
     "graph": graph,
+    "mechanisms": mechanisms,
 }
