@@ -28,8 +28,8 @@ def rendered(page: str) -> str:
 
 
 def pages() -> list[Path]:
-    """The pages of this folder."""
-    return sorted(HERE.glob("*.md"))
+    """The pages of this folder and those of the mechanisms."""
+    return sorted(HERE.rglob("*.md"))
 
 
 def results(name: str) -> str:
@@ -45,11 +45,30 @@ def parameters(name: str) -> str:
 
 
 def mechanisms(name: str) -> str:
-    """The mechanisms that a table or function takes, or all of them, with their own options."""
-    found = [m for m in registry.MECHANISMS if name == "all" or name in m.operations]
+    """The mechanisms that a table or function takes, or all of them by family."""
     if name != "all":
-        return ", ".join(f"[`{m.name}`](mechanisms.md#{m.name})" for m in found) + ".\n"
-    return "\n".join(_mechanism(mechanism) for mechanism in found)
+        found = [mechanism for mechanism in registry.MECHANISMS if name in mechanism.operations]
+        return ", ".join(_linked(mechanism) for mechanism in found) + ".\n"
+    rows = ((_linked(m), m.family, m.best_for) for m in registry.MECHANISMS)
+    return grid(("mechanism", "family", "best for"), rows)
+
+
+def mechanism(name: str) -> str:
+    """What there is to know of one mechanism from its entry."""
+    found = registry.find(name)
+    lines = [
+        f"Also called {', '.join(f'`{alias}`' for alias in found.aliases)}. {found.reference}. "
+        f"One query over n rows: {found.complexity} time, {found.memory} memory. "
+        f"Weights of the kind {found.weight_kind}.\n",
+        f"Takes part in {', '.join(f'`{operation}`' for operation in found.operations)}.\n",
+    ]
+    if found.parameters:
+        rows = (
+            (f"`{o.name}`", f"`{json.dumps(o.default)}`" if o.default is not None else "", o.help)
+            for o in found.parameters
+        )
+        lines.append(grid(("option", "default", ""), rows))
+    return "\n".join(lines)
 
 
 def functions(name: str) -> str:
@@ -64,22 +83,8 @@ def tables(name: str) -> str:
     return grid(("table", ""), rows)
 
 
-def _mechanism(mechanism: Mechanism) -> str:
-    lines = [
-        f"### {mechanism.name}\n",
-        f"Best for {mechanism.best_for}. `{mechanism.formula}`\n",
-        f"Also called {', '.join(f'`{alias}`' for alias in mechanism.aliases)}. {mechanism.reference}. "
-        f"One query over n rows: {mechanism.complexity} time, {mechanism.memory} memory. "
-        f"Weights are of the kind {mechanism.weight_kind}.\n",
-        f"Takes part in {', '.join(f'`{operation}`' for operation in mechanism.operations)}.\n",
-    ]
-    if mechanism.parameters:
-        rows = (
-            (f"`{o.name}`", f"`{json.dumps(o.default)}`" if o.default is not None else "", o.help)
-            for o in mechanism.parameters
-        )
-        lines.append(grid(("option", "default", ""), rows))
-    return "\n".join(lines)
+def _linked(mechanism: Mechanism) -> str:
+    return f"[`{mechanism.name}`](mechanisms/{mechanism.family}.md#{mechanism.name})"
 
 
 def _signature(function: Function) -> str:
@@ -105,6 +110,7 @@ KINDS: dict[str, Callable[[str], str]] = {
     "results": results,
     "parameters": parameters,
     "mechanisms": mechanisms,
+    "mechanism": mechanism,
     "functions": functions,
     "tables": tables,
 }

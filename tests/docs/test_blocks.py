@@ -16,7 +16,7 @@ import pytest
 from ruattn_fdw.cli.sample import load_sample, read_sample
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+DOCUMENTS = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```sql( error)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

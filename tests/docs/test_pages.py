@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from ruattn_fdw.kernels.registry import MECHANISMS
 
 from ruattn_fdw.cli.sample import load_sample, read_sample
 from ruattn_fdw.tables import TABLES
@@ -50,7 +51,20 @@ def test_every_page_is_linked_from_the_first() -> None:
     assert {page.name for page in DOCS.glob("*.md")} - linked == {"README.md"}
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("family", sorted({mechanism.family for mechanism in MECHANISMS}))
+def test_every_family_has_a_page_with_a_picture_and_a_section_for_each_member(family: str) -> None:
+    text = (DOCS / "mechanisms" / f"{family}.md").read_text()
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    assert f"]({family}.svg)" in sections[0]
+    assert (DOCS / "mechanisms" / f"{family}.svg").exists()
+    members = [mechanism.name for mechanism in MECHANISMS if mechanism.family == family]
+    assert [section.split("\n")[0] for section in sections[1:]] == members
+    for name, section in zip(members, sections[1:], strict=True):
+        for part in (f"<!-- mechanism: {name} -->", "```math\n", "**When.**", "**When not.**"):
+            assert part in section, (name, part)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for match in LINK.finditer(page.read_text()):
         target = page if match[1] is None else page.parent / match[1]
