@@ -18,19 +18,21 @@ _ACCEPTED: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float), boo
 
 @dataclass(frozen=True)
 class Interval:
-    """Numbers from `low` to `high`, without `low` itself where `low_open`; infinity is never among them."""
+    """Numbers from `low` to `high`, without the ends that are open; infinity is never among them."""
 
     low: Number
     high: Number = math.inf
     low_open: bool = False
+    high_open: bool = False
 
     def __contains__(self, value: Any) -> bool:
         above = value > self.low if self.low_open else value >= self.low
-        return above and value <= self.high and math.isfinite(value)
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below and math.isfinite(value)
 
     def __str__(self) -> str:
         left = "(" if self.low_open else "["
-        right = ")" if math.isinf(self.high) else "]"
+        right = ")" if self.high_open or math.isinf(self.high) else "]"
         return f"{left}{self.low}, {self.high}{right}"
 
 
@@ -92,7 +94,7 @@ class Option:
             if math.isfinite(self.range.low):
                 schema["exclusiveMinimum" if self.range.low_open else "minimum"] = self.range.low
             if math.isfinite(self.range.high):
-                schema["maximum"] = self.range.high
+                schema["exclusiveMaximum" if self.range.high_open else "maximum"] = self.range.high
         return schema
 
 

@@ -9,11 +9,12 @@ from .core import causal, cross, flash_v2, multi_head, scaled_dot
 from .errors import UnknownMechanism, shown
 from .graph import gat, gatv2
 from .hyperbolic import hyperbolic, lorentz, poincare
+from .information import fisher_rao, information_bottleneck
 from .late import max_sim
 from .linear import linear
 from .mechanism import Mechanism, json_schema, parse_options
 from .moe import moe
-from .scoring import cosine
+from .scoring import cosine, differential, entmax, gaussian_kernel, hopfield
 from .sparse import sliding_window, sparse
 
 __all__ = ["MECHANISMS", "find", "json_schema", "parse_options"]
@@ -25,6 +26,10 @@ MECHANISMS: tuple[Mechanism, ...] = (
     cross.MECHANISM,
     causal.MECHANISM,
     cosine.MECHANISM,
+    gaussian_kernel.MECHANISM,
+    entmax.MECHANISM,
+    differential.MECHANISM,
+    hopfield.MECHANISM,
     linear.MECHANISM,
     sparse.MECHANISM,
     sliding_window.MECHANISM,
@@ -33,6 +38,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
     hyperbolic.MECHANISM,
     poincare.MECHANISM,
     lorentz.MECHANISM,
+    information_bottleneck.MECHANISM,
+    fisher_rao.MECHANISM,
     moe.MECHANISM,
     max_sim.MECHANISM,
 )

@@ -51,6 +51,15 @@ def _shift(old: Floats, new: Floats) -> Floats:
     return result
 
 
+def plain_softmax(logits: F64) -> tuple[F64, F64]:
+    """The softmax (..., n) of float64 logits (..., n) along the last axis, and their log-sum-exp (...)."""
+    maximum = logits.max(axis=-1, keepdims=True)
+    weights = np.exp(logits - maximum)
+    total = weights.sum(axis=-1, keepdims=True)
+    weights /= total
+    return weights, (maximum + np.log(total))[..., 0]
+
+
 def exponentials(logits: Floats, out: Floats, options: Mapping[str, object], checkpoint: Checkpoint) -> State:
     """Write exp(logits - maximum) of logits (H, n), n >= 1, into out (H, n); returns maximum and sum."""
     maximum = logits.max(axis=1)

@@ -1,7 +1,7 @@
 """Make the golden files of this folder: what implementations that are not ours make of the same inputs.
 
     pip install torch==2.13.0 numpy==2.4.6 scipy==1.17.1
-    pip install torch-geometric==2.8.1 geoopt==0.5.1 scikit-learn==1.9.1
+    pip install torch-geometric==2.8.1 geoopt==0.5.1 scikit-learn==1.9.1 entmax==1.3
     python tests/golden/make.py
 
 Each file holds its inputs as float32 and what the oracle made of them in float64. This script and the oracles
@@ -10,9 +10,9 @@ never import the project.
 
 from __future__ import annotations
 
-from oracles import core, graph, hyperbolic, moe
+from oracles import core, graph, hyperbolic, information, moe, scoring
 
-ORACLES = (core, graph, hyperbolic, moe)
+ORACLES = (core, scoring, graph, hyperbolic, information, moe)
 
 
 def main() -> None:

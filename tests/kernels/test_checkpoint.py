@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 import pytest
+from plain import PLAIN
 from ruattn_fdw.kernels.arrays import BLOCK_BYTES
 from ruattn_fdw.kernels.attend import attend
-from twins import PLAIN
 
 
 class CancelledError(Exception):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain import PLAIN, TWINS
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import NumericOverflow
 from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.registry import find
-from twins import PLAIN, TWINS
 
 DOT_PRODUCTS = [find(name) for name in ("scaled_dot", "multi_head", "flash_v2")]
 

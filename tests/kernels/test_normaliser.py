@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain import PLAIN
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption
 from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.registry import find
-from twins import PLAIN
 
 
 def sample(n=500, d=24):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ordered import sample as sample_one
+from plain import PLAIN, TWINS
 from ruattn_fdw.kernels import outputs as module
 from ruattn_fdw.kernels.arrays import BLOCK_BYTES
 from ruattn_fdw.kernels.batch import Settings
@@ -12,7 +13,6 @@ from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow
 from ruattn_fdw.kernels.outputs import outputs, windows
 from ruattn_fdw.kernels.positions import Order
 from ruattn_fdw.kernels.registry import find
-from twins import PLAIN, TWINS
 
 
 def sample(m=7, n=50, d=24, width=12, size=1.0, seed=3):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain import PLAIN, TWINS
 from ruattn_fdw.kernels.attend import pair_logit
 from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow
 from ruattn_fdw.kernels.registry import find
-from twins import PLAIN, TWINS
 
 
 @pytest.mark.parametrize("heads", [1, 5])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import PLAIN
 from ruattn_fdw.kernels.arrays import uninterrupted
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.registry import find
 from ruattn_fdw.kernels.softmax import exponentials
-from twins import PLAIN
 
 HEADS = 4
 

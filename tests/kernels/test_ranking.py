@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain import PLAIN, TWINS
 from ruattn_fdw.kernels.attend import Weights, attend
 from ruattn_fdw.kernels.ranking import EXACT, FIRST, ranked
 from ruattn_fdw.kernels.registry import find
-from twins import PLAIN, TWINS, order
+from twins import order
 
 SOFTMAX = [mechanism for mechanism in PLAIN if mechanism.temperature]
 

@@ -7,9 +7,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from plain import TWINS
 from ruattn_fdw.kernels.errors import UnknownMechanism
 from ruattn_fdw.kernels.registry import MECHANISMS, find, json_schema, spelling
-from twins import TWINS
 
 HERE = Path(__file__).parent
 

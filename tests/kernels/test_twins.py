@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain import PLAIN, TWINS
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.registry import find
-from twins import PLAIN, TWINS
 
 SHAPES = [(1, 60, 1), (1, 60, 5), (63, 60, 1), (63, 60, 12), (500, 60, 60), (500, 1, 1), (3000, 96, 8)]
 

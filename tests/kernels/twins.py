@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from ruattn_fdw.kernels.registry import find
 
 
 @dataclass
@@ -100,6 +99,3 @@ TWINS = {
     "cosine": cosine,
     "linear": linear,
 }
-
-# mechanisms that take any vectors and need nothing but vectors: what holds for all is tested on these
-PLAIN = [find(name) for name in TWINS]

@@ -1,0 +1,1 @@
+"""Attention by a budget of information, and by the geometry of distributions."""
