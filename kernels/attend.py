@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
 from .errors import InvalidOption, InvalidShape, shown
@@ -32,6 +33,7 @@ def attend(
     query: Floats,
     keys: F32,
     *,
+    ids: npt.NDArray[np.int64] | None = None,
     num_heads: int | None = None,
     temperature: float | None = None,
     options: Mapping[str, object] | None = None,
@@ -42,7 +44,8 @@ def attend(
 ) -> Weights:
     """Scores of query (d,) over keys (n, d) float32, both finite.
 
-    num_heads, temperature and options are the mechanism's own where left out. normaliser (H,) takes the place
+    ids (n,), the row numbers if left out, decide between equal keys where a mechanism must. num_heads,
+    temperature and options are the mechanism's own where left out. normaliser (H,) takes the place
     of the log-sum-exp over these keys, so that scores are those of a larger whole. positions are needed by
     mechanisms that know an order; columns holds the numbers (n,) of each option given that names a column.
     checkpoint is called between blocks and may raise. Raises InvalidOption, UnknownOption, InvalidShape, and
@@ -59,7 +62,15 @@ def attend(
         raise InvalidOption(f"{mechanism.name} needs positions, the keys have none")
     check_columns(mechanism, chosen, columns or {})
     problem = Problem(
-        _slices(query, heads), keys, divisor, chosen, normaliser, positions, columns or {}, checkpoint
+        _slices(query, heads),
+        keys,
+        np.arange(len(keys)) if ids is None else ids,
+        divisor,
+        chosen,
+        normaliser,
+        positions,
+        columns or {},
+        checkpoint,
     )
     if mechanism.weigh is not None:
         refuse_normaliser(mechanism, normaliser)

@@ -94,12 +94,14 @@ class Features:
 class Problem:
     """One query before all its keys, checked: what a mechanism that needs the whole set works on.
 
-    query (H, d/H), keys (n, d) with n >= 1, normaliser (H,) or None. positions are there if the mechanism
-    needs an order. columns holds the numbers (n,) of each option that names a column of them.
+    query (H, d/H), keys (n, d) with n >= 1, their ids (n,), which decide between equals, normaliser (H,) or
+    None. positions are there if the mechanism needs an order. columns holds the numbers (n,) of each option
+    that names a column of them.
     """
 
     query: F64
     keys: F32
+    ids: npt.NDArray[np.int64]
     temperature: float
     options: Options
     normaliser: F64 | None

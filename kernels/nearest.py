@@ -85,6 +85,7 @@ def nearest(
                 settings.mechanism,
                 queries[place],
                 keys,
+                ids=ids,
                 **settings.for_attend,
                 normaliser=one,
                 columns=columns,

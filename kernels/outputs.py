@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import F32, F64, Checkpoint, Floats, by_heads, spans, uninterrupted
 from .attend import attend
@@ -53,6 +54,7 @@ def outputs(
     values: F32 | None,
     *,
     place: Callable[[int], Positions] | None = None,
+    ids: npt.NDArray[np.int64] | None = None,
     columns: Mapping[str, F64] | None = None,
     entropy: bool = True,
     checkpoint: Checkpoint = uninterrupted,
@@ -60,9 +62,9 @@ def outputs(
     """Outputs of queries (m, d) over keys (n, d) with values (n, d_v), None for the keys, in blocks, in
     order.
 
-    place gives the positions for the query at an index, for mechanisms that know an order; columns is as for
-    `attend`. Entropy is left out, and a kernel mechanism keeps its state instead of weights, where `entropy`
-    is False.
+    place gives the positions for the query at an index, for mechanisms that know an order; ids and columns
+    are as for `attend`. Entropy is left out, and a kernel mechanism keeps its state instead of weights,
+    where `entropy` is False.
     """
     check_queries(queries, keys)
     values = _own_values(settings, keys, checkpoint) if values is None else values
@@ -77,7 +79,9 @@ def outputs(
         yield from _by_products(settings, queries, keys, values, entropy, checkpoint)
     else:
         for row in range(len(queries)):
-            yield _of_one(settings, queries[row], keys, values, place and place(row), columns, checkpoint)
+            yield _of_one(
+                settings, queries[row], keys, values, place and place(row), ids, columns, checkpoint
+            )
 
 
 def _own_values(settings: Settings, keys: F32, checkpoint: Checkpoint) -> F32:
@@ -97,6 +101,7 @@ def _of_one(
     keys: F32,
     values: F32,
     positions: Positions | None,
+    ids: npt.NDArray[np.int64] | None,
     columns: Mapping[str, F64] | None,
     checkpoint: Checkpoint,
 ) -> Outputs:
@@ -107,6 +112,7 @@ def _of_one(
         keys,
         **settings.for_attend,
         positions=positions,
+        ids=ids,
         columns=columns,
         checkpoint=checkpoint,
     )

@@ -16,13 +16,14 @@ Integers = npt.NDArray[np.int64]
 class Positions:
     """values (n,): the keys' positions, in the order's unit. ranks (n,): their places by (value, id), from 0.
 
-    query_value and query_rank say the same of the query.
+    query_value and query_rank say the same of the query, query_row its index if it is one of the keys.
     """
 
     values: F64
     ranks: Rows
     query_value: float
     query_rank: int
+    query_row: int | None = None
 
     @property
     def steps(self) -> Rows:
@@ -50,4 +51,4 @@ class Order:
 
     def at_key(self, row: int) -> Positions:
         """A query that is the key at this row index."""
-        return Positions(self._values, self._ranks, float(self._values[row]), int(self._ranks[row]))
+        return Positions(self._values, self._ranks, float(self._values[row]), int(self._ranks[row]), row)

@@ -15,7 +15,7 @@ from .linear import linear
 from .mechanism import Mechanism, json_schema, parse_options
 from .moe import moe
 from .scoring import cosine, differential, entmax, gaussian_kernel, hopfield
-from .sparse import sliding_window, sparse
+from .sparse import local_global, lsh, routing, sliding_window, sparse, top_k
 
 __all__ = ["MECHANISMS", "find", "json_schema", "parse_options"]
 
@@ -33,6 +33,10 @@ MECHANISMS: tuple[Mechanism, ...] = (
     linear.MECHANISM,
     sparse.MECHANISM,
     sliding_window.MECHANISM,
+    local_global.MECHANISM,
+    top_k.MECHANISM,
+    lsh.MECHANISM,
+    routing.MECHANISM,
     gat.MECHANISM,
     gatv2.MECHANISM,
     hyperbolic.MECHANISM,

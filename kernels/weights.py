@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import F32, F64, Rows
 from .softmax import State
+
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from .. import kmeans
 from ..arrays import F32, F64, Checkpoint, Floats, Rows, spans, uninterrupted
 from ..errors import InvalidOption, NumericOverflow
 from ..options import Interval, Option
-from . import kmeans
 
 ROUTE_OPTIONS = (
     Option(

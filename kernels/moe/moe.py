@@ -9,12 +9,12 @@ import numpy as np
 from ..arrays import F32, F64, Checkpoint, Rows
 from ..core.dot import dot_scorer
 from ..fits import LastFit
+from ..kmeans import assign
 from ..logits import exact_logits
 from ..mechanism import Mechanism, Problem
 from ..options import Interval, Option
 from ..weights import Weights, scattered, settled
 from .gate import check_top_k, kmeans_gate, route
-from .kmeans import assign
 
 _COUNT = Interval(1, 4096)
 

@@ -117,6 +117,7 @@ class Attention(AttentionTable):
             keys.keys,
             keys.values,
             place=_places(arguments, queries, keys, asking is not None),
+            ids=keys.ids,
             columns=keys.numbers,
             entropy="entropy" in wanted,
             checkpoint=host_api.check_interrupts,

@@ -99,6 +99,7 @@ class MhaSearch(AttentionTable):
                 mechanism,
                 query,
                 rows.keys,
+                ids=rows.ids,
                 **settings,
                 normaliser=arguments["normaliser"],
                 positions=ordering.positions_of_one(arguments, rows),

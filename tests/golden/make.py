@@ -10,9 +10,9 @@ never import the project.
 
 from __future__ import annotations
 
-from oracles import core, graph, hyperbolic, information, moe, scoring
+from oracles import core, graph, hyperbolic, information, moe, scoring, sparse
 
-ORACLES = (core, scoring, graph, hyperbolic, information, moe)
+ORACLES = (core, scoring, sparse, graph, hyperbolic, information, moe)
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from geometry_twins import TWINS
+from ruattn_fdw.kernels import kmeans
 from ruattn_fdw.kernels.arrays import uninterrupted
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption, NumericOverflow
 from ruattn_fdw.kernels.fits import LastFit
-from ruattn_fdw.kernels.moe import kmeans
 from ruattn_fdw.kernels.moe.gate import kmeans_gate, route, seeded_gate
 from ruattn_fdw.kernels.moe.moe import _fit
 from ruattn_fdw.kernels.registry import find

@@ -1,4 +1,4 @@
-"""k-means (Lloyd 1957) with seeded k-means++ starts (Arthur and Vassilvitskii 2007).
+"""k-means (Lloyd 1957) with seeded k-means++ starts (Arthur and Vassilvitskii 2007), spherical if wanted.
 
 The order in which rows are stored makes no difference: they are put in an order of their own first.
 """
@@ -9,19 +9,34 @@ import math
 
 import numpy as np
 
-from ..arrays import F32, F64, Checkpoint, Rows, spans
+from .arrays import F32, F64, Checkpoint, Rows, spans
 
 _SAMPLE = 16_384
 """Rows that centroids are fitted to; of more, evenly many in the order of `_canonical`."""
 
-_SAMPLE_EACH = 256
+_SAMPLE_EACH = 40
 """Rows for each cluster, where that is more."""
 
+_STARTS, _STARTS_EACH = 4096, 8
+"""Rows of the sample that starts are chosen from, and rows for each cluster, where that is more."""
 
-def fit(keys: F32, clusters: int, seed: int, checkpoint: Checkpoint, max_iter: int = 25) -> F64:
-    """Centroids (c, d) of keys (n, d), n >= 1; c is `clusters`, or less where fewer rows differ."""
+
+def fit(
+    keys: F32,
+    clusters: int,
+    seed: int,
+    checkpoint: Checkpoint,
+    max_iter: int = 25,
+    spherical: bool = False,
+) -> F64:
+    """Centroids (c, d) of keys (n, d), n >= 1; c is `clusters`, or less where fewer rows differ.
+
+    spherical: keys and centroids are made unit vectors, so that clusters go by the angle alone.
+    """
     sample = _sample(keys, max(_SAMPLE, _SAMPLE_EACH * clusters), seed, checkpoint)
-    centroids = _starts(sample, clusters, np.random.RandomState(seed), checkpoint)
+    sample = _units(sample) if spherical else sample
+    few = sample[:: max(1, len(sample) // max(_STARTS, _STARTS_EACH * clusters))]
+    centroids = _starts(few, clusters, np.random.RandomState(seed), checkpoint)
     nearest = np.full(len(sample), -1)
     for _ in range(max_iter):
         before, nearest = nearest, _nearest_exactly(sample, centroids)
@@ -29,6 +44,7 @@ def fit(keys: F32, clusters: int, seed: int, checkpoint: Checkpoint, max_iter: i
         if np.array_equal(before, nearest):
             break
         centroids = _means(sample, nearest, centroids)
+        centroids = _units(centroids) if spherical else centroids
     return centroids
 
 
@@ -90,4 +106,11 @@ def _means(sample: F64, nearest: Rows, before: F64) -> F64:
     members = (nearest == np.arange(len(before))[:, None]).astype(np.float64)
     counts = members.sum(axis=1, keepdims=True)
     result: F64 = np.where(counts > 0, members @ sample / np.maximum(counts, 1), before)
+    return result
+
+
+def _units(vectors: F64) -> F64:
+    """The vectors (n, d) at length 1; the zero vector stays what it is."""
+    lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    result: F64 = vectors / np.where(lengths > 0, lengths, 1)[:, None]
     return result
