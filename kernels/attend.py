@@ -59,7 +59,7 @@ def attend(
         return over_no_keys(mechanism, heads, normaliser)
     check_width(query, keys.shape[1])
     if positions is None and mechanism.needs_order(chosen):
-        raise InvalidOption(f"{mechanism.name} needs positions, the keys have none")
+        raise _no_positions(mechanism)
     check_columns(mechanism, chosen, columns or {})
     problem = Problem(
         _slices(query, heads),
@@ -81,6 +81,13 @@ def attend(
     if not len(rows):
         return scattered(over_no_keys(mechanism, heads, normaliser), rows, len(keys))
     return scattered(_softmax_over(mechanism, problem, query, rows), rows, len(keys))
+
+
+def _no_positions(mechanism: Mechanism) -> InvalidOption:
+    return InvalidOption(
+        f"{mechanism.name} needs positions, the keys have none",
+        "The tables mha_search and attention know an order.",
+    )
 
 
 def check_columns(mechanism: Mechanism, options: Options, columns: Mapping[str, F64]) -> None:
@@ -168,6 +175,8 @@ def pair_scorer(
     heads = _checked_heads(mechanism, query, num_heads)
     divisor = parse_temperature(mechanism, temperature)
     chosen = parse_options(mechanism, options or {})
+    if mechanism.needs_order(chosen):
+        raise _no_positions(mechanism)
     scorer = mechanism.scorer(_slices(query, heads), divisor, chosen, np.float64)
     out = np.empty((heads, 1))
 

@@ -23,7 +23,7 @@ from .mechanism import (
 from .weights import BatchWeights
 
 KERNEL_RANGE = 20.0
-"""Kernels of vectors whose elements stay within it lose no term to float32 underflow."""
+"""Kernels of vectors whose exponents stay within it lose no term to float32 underflow."""
 
 
 class Settings:
@@ -53,9 +53,10 @@ class ManyQueries:
 
     def __init__(self, settings: Settings, queries: Floats, dtype: type) -> None:
         assert settings.mechanism.features is not None
-        self._maps, self._options, self._heads = settings.mechanism.features, settings.options, settings.heads
+        self._maps, self._heads = settings.mechanism.features, settings.heads
+        self._settings = (settings.temperature, settings.options)
         slices = queries.astype(np.float64).reshape(len(queries), settings.heads, -1)
-        self._exact: Floats = self._maps.queries(slices, settings.temperature, settings.options)
+        self._exact: Floats = self._maps.queries(slices, *self._settings)
         self._features: Floats = np.ascontiguousarray(self._exact.transpose(1, 0, 2).astype(dtype))
 
     def __len__(self) -> int:
@@ -63,14 +64,14 @@ class ManyQueries:
 
     def products(self, keys: Floats, out: Floats) -> None:
         """Write the logits, or the kernels, of keys (b, d) into out (H, m, b)."""
-        features = self._maps.keys(by_heads(keys, self._heads), self._options)
+        features = self._maps.keys(by_heads(keys, self._heads), *self._settings)
         np.matmul(self._features, features.transpose(1, 2, 0), out=out)
 
     def exact(self, places: Rows, keys: F32) -> F64:
         """float64 logits or kernels (c, H) of queries at these places (c,) with keys (c, d), pair by pair."""
         out = np.empty((len(places), self._heads))
         for span in spans(len(places), 16 * keys.shape[1]):
-            features = self._maps.keys(by_heads(keys[span].astype(np.float64), self._heads), self._options)
+            features = self._maps.keys(by_heads(keys[span].astype(np.float64), self._heads), *self._settings)
             np.add.reduce(features * self._exact[places[span]], axis=2, out=out[span])
         return out
 
@@ -94,7 +95,7 @@ def longest_key(settings: Settings, keys: F32) -> float:
     maps, longest = settings.mechanism.features, 0.0
     assert maps is not None
     for span in spans(len(keys), 4 * keys.shape[1]):
-        features = maps.keys(by_heads(keys[span], settings.heads), settings.options)
+        features = maps.keys(by_heads(keys[span], settings.heads), settings.temperature, settings.options)
         longest = max(longest, float(np.einsum("bhf,bhf->bh", features, features).max()))
     return math.sqrt(longest)
 
@@ -106,9 +107,15 @@ def within_range(settings: Settings, queries: Floats, keys: F32, limit: float) -
         return False
     with np.errstate(all="ignore"):
         if mechanism.kernel:
-            return max(float(np.abs(a).max(initial=0)) for a in (queries, keys)) <= KERNEL_RANGE
+            return max(_exponent(settings, vectors) for vectors in (queries, keys)) <= KERNEL_RANGE
         lengths = ManyQueries(settings, queries, np.float32).lengths()
         return bool(lengths.max(initial=0) * longest_key(settings, keys) <= limit)
+
+
+def _exponent(settings: Settings, vectors: Floats) -> float:
+    assert settings.mechanism.features is not None
+    slices = by_heads(vectors, settings.heads)
+    return settings.mechanism.features.exponent(slices, settings.temperature, settings.options)
 
 
 def weigh_batch(

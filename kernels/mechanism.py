@@ -78,16 +78,23 @@ MakeEdgeScorer = Callable[[int, int, float, Options], EdgeScorer]
 """Dimensions of the features, number of heads, temperature, options -> scorer of edges."""
 
 
+def largest_element(slices: Floats, temperature: float, options: Options) -> float:
+    """The size of the largest element."""
+    return float(np.abs(slices).max(initial=0))
+
+
 @dataclass(frozen=True)
 class Features:
     """Maps under which a logit (of a kernel mechanism: the kernel) is a plain dot product.
 
-    With them many queries go through one matrix product. queries: slices (..., w), temperature, options ->
-    (..., f); keys: slices (..., w), options -> (..., f) in the same dtype.
+    With them many queries go through one matrix product. queries and keys: slices (..., w), temperature,
+    options -> (..., f), keys in the dtype that they have. exponent: of a kernel mechanism, how large an
+    exponent the features of these slices may take, which must stay small lest float32 loses terms.
     """
 
     queries: Callable[[F64, float, Options], Floats]
-    keys: Callable[[Floats, Options], Floats]
+    keys: Callable[[Floats, float, Options], Floats]
+    exponent: Callable[[Floats, float, Options], float] = largest_element
 
 
 @dataclass(frozen=True)

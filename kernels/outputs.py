@@ -18,6 +18,7 @@ from .batch import (
     weigh_batch,
     within_range,
 )
+from .linear.state import KernelState
 from .positions import Positions
 from .softmax import State
 from .weights import BatchWeights
@@ -167,23 +168,13 @@ def _normalise(settings: Settings, table: Floats) -> State:
 def _by_state(
     settings: Settings, queries: Floats, keys: F32, values: F32, checkpoint: Checkpoint
 ) -> Iterator[Outputs]:
-    """A kernel mechanism's outputs by the sums S of phi(k) v^T and z of phi(k): one pass over the keys."""
-    maps, heads = settings.mechanism.features, settings.heads
-    assert maps is not None
-    values_of_heads = by_heads(values, heads)
-    sums: Floats = np.zeros(1)
-    totals: Floats = np.zeros(1)
+    """A kernel mechanism's outputs by its state: one pass over the keys."""
+    state = KernelState(settings, values.shape[1])
     for span in spans(len(keys), 4 * keys.shape[1]):
-        features = maps.keys(by_heads(keys[span], heads), settings.options).transpose(1, 2, 0)
-        sums = sums + np.matmul(features, values_of_heads[span].transpose(1, 0, 2)).astype(np.float64)
-        totals = totals + features.sum(axis=2, dtype=np.float64)
+        state.add(keys[span], values[span])
         checkpoint()
-    slices = queries.astype(np.float64).reshape(len(queries), heads, -1)
-    asked = maps.queries(slices, settings.temperature, settings.options).transpose(1, 0, 2)
-    kernels = np.matmul(asked, totals[:, :, None])
-    output = np.matmul(asked, sums) / kernels
-    lse = np.ascontiguousarray(np.log(kernels[:, :, 0]).T)
-    yield Outputs(_joined(output), None, lse, np.zeros(len(queries), bool))
+    output, lse = state.attend(queries)
+    yield Outputs(_joined(output), None, np.ascontiguousarray(lse.T), np.zeros(len(queries), bool))
 
 
 def _aggregated(settings: Settings, table: Floats, values: F32) -> F32:

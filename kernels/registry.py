@@ -11,9 +11,11 @@ from .graph import gat, gatv2
 from .hyperbolic import hyperbolic, lorentz, poincare
 from .information import fisher_rao, information_bottleneck
 from .late import max_sim
-from .linear import linear
+from .linear import linear, performer
 from .mechanism import Mechanism, json_schema, parse_options
 from .moe import moe
+from .positional import alibi, rope
+from .recurrent import retention, selective_ssm
 from .scoring import cosine, differential, entmax, gaussian_kernel, hopfield
 from .sparse import local_global, lsh, routing, sliding_window, sparse, top_k
 
@@ -31,12 +33,17 @@ MECHANISMS: tuple[Mechanism, ...] = (
     differential.MECHANISM,
     hopfield.MECHANISM,
     linear.MECHANISM,
+    performer.MECHANISM,
+    retention.MECHANISM,
+    selective_ssm.MECHANISM,
     sparse.MECHANISM,
     sliding_window.MECHANISM,
     local_global.MECHANISM,
     top_k.MECHANISM,
     lsh.MECHANISM,
     routing.MECHANISM,
+    rope.MECHANISM,
+    alibi.MECHANISM,
     gat.MECHANISM,
     gatv2.MECHANISM,
     hyperbolic.MECHANISM,

@@ -48,7 +48,7 @@ def _scaled(slices: F64, temperature: float, options: Options) -> F64:
     return slices * _factor(slices, temperature, options)
 
 
-def _as_they_are(slices: Floats, options: Options) -> Floats:
+def _as_they_are(slices: Floats, temperature: float, options: Options) -> Floats:
     return slices
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import EPS32, F64, Floats, by_heads, head_dots
+from ..core.causal import not_after
 from ..mechanism import Features, Mechanism, Options
+from ..options import Option
 
 _SMALL = 1e-25
 """Kernels below it may have lost terms to float32 underflow."""
@@ -60,6 +62,10 @@ def linear_scorer(query: F64, temperature: float, options: Options, dtype: type)
     return LinearScorer(query, dtype)
 
 
+def _mapped(slices: Floats, temperature: float, options: Options) -> Floats:
+    return feature_map(slices)
+
+
 MECHANISM = Mechanism(
     name="linear",
     aliases=("linear_elu", "linear_transformer"),
@@ -71,7 +77,10 @@ MECHANISM = Mechanism(
     formula="a_j = <phi(q), phi(k_j)> / sum_l <phi(q), phi(k_l)>, phi(x) = elu(x) + 1",
     reference="Katharopoulos et al. 2020, Transformers are RNNs",
     temperature=None,
+    parameters=(Option("causal", bool, False, None, "Whether keys after the query are hidden."),),
     scorer=linear_scorer,
     kernel=True,
-    features=Features(lambda slices, _, __: feature_map(slices), lambda slices, _: feature_map(slices)),
+    features=Features(_mapped, _mapped),
+    ordered=lambda options: bool(options["causal"]),
+    visible=not_after,
 )

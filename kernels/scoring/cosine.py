@@ -60,7 +60,7 @@ def _scaled_unit(slices: F64, temperature: float, options: Options) -> F64:
     return slices / _norms(slices) / temperature
 
 
-def _unit(slices: Floats, options: Options) -> Floats:
+def _unit(slices: Floats, temperature: float, options: Options) -> Floats:
     return unit_vectors(slices)
 
 

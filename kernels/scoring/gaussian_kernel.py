@@ -55,7 +55,7 @@ def _of_queries(slices: F64, temperature: float, options: Options) -> F64:
     return result
 
 
-def _of_keys(slices: Floats, options: Options) -> Floats:
+def _of_keys(slices: Floats, temperature: float, options: Options) -> Floats:
     """(k, ||k||^2, 1)."""
     squares = np.einsum("...w,...w->...", slices, slices)[..., None]
     return np.concatenate([slices, squares, np.ones_like(squares)], axis=-1)

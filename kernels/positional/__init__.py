@@ -1,0 +1,1 @@
+"""Mechanisms whose logits depend on how far apart query and key stand."""

@@ -1,0 +1,100 @@
+"""Random features of the softmax kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ruattn_fdw.kernels.attend import attend, pair_logit
+from ruattn_fdw.kernels.batch import Settings
+from ruattn_fdw.kernels.linear.performer import drawn
+from ruattn_fdw.kernels.outputs import outputs
+from ruattn_fdw.kernels.registry import find
+
+PERFORMER = find("performer")
+
+
+def sample(n=63, d=24, seed=0):
+    random = np.random.RandomState(seed)
+    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
+
+
+def twin(query, keys, m, seed, temperature=1.0):
+    """The kernel (n,) of each key, feature by feature."""
+    directions = drawn(len(query), {"features": m, "seed": seed})
+
+    def phi(x):
+        scaled = x.astype(np.float64) / (len(x) ** 0.25 * np.sqrt(temperature))
+        return np.array([np.exp(w @ scaled - scaled @ scaled / 2) for w in directions]) / np.sqrt(m)
+
+    return np.array([phi(query) @ phi(key) for key in keys])
+
+
+@pytest.mark.parametrize(("n", "m", "temperature"), [(1, 1, 1.0), (63, 256, 1.0), (500, 50, 0.5)])
+def test_it_agrees_with_its_twin(n, m, temperature):
+    query, keys = sample(n)
+    weights = attend(PERFORMER, query, keys, options={"features": m, "seed": 3}, temperature=temperature)
+    kernel = twin(query, keys, m, 3, temperature)
+    np.testing.assert_allclose(weights.score, kernel / kernel.sum(), rtol=1e-5)
+    np.testing.assert_allclose(weights.shown_logit(np.arange(n)), kernel, rtol=2e-5)
+    np.testing.assert_allclose(weights.lse, [np.log(kernel.sum())], rtol=1e-7, atol=1e-7)
+
+
+def test_the_mean_over_draws_is_the_kernel_of_the_softmax():
+    query, keys = sample(1)
+    draws = [
+        np.exp(pair_logit(PERFORMER, query, keys[0], options={"features": 64, "seed": seed}))
+        for seed in range(400)
+    ]
+    wanted = np.exp(query.astype(float) @ keys[0].astype(float) / np.sqrt(24))
+    assert abs(np.mean(draws) - wanted) < 4 * np.std(draws) / np.sqrt(len(draws))
+
+
+def test_more_features_come_nearer_to_the_softmax():
+    query, keys = sample(63)
+    query, keys = query / np.float32(2), keys / np.float32(2)
+    soft = attend(find("scaled_dot"), query, keys).score
+    errors = [
+        np.abs(attend(PERFORMER, query, keys, options={"features": m}).score - soft).max()
+        for m in (16, 1024, 16384)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 2e-3
+
+
+def test_directions_are_orthogonal_in_blocks_and_as_long_as_normal_vectors():
+    directions = drawn(24, {"features": 60, "seed": 0})
+    products = directions[:24] @ directions[:24].T
+    np.testing.assert_allclose(products, np.diag(np.diag(products)), atol=1e-12)
+    lengths = np.linalg.norm(drawn(24, {"features": 4800, "seed": 0}), axis=1)
+    assert (lengths**2).mean() == pytest.approx(24, rel=0.02)
+
+
+def test_long_vectors_do_not_overflow():
+    query, keys = sample()
+    weights = attend(PERFORMER, query * np.float32(1000), keys * np.float32(1000))
+    np.testing.assert_allclose(weights.score.sum(dtype=np.float64), 1, rtol=1e-5)
+
+
+def test_the_state_gives_the_output_of_the_weights():
+    query, keys = sample(200)
+    values = np.random.RandomState(1).standard_normal((200, 6)).astype(np.float32)
+    settings = Settings(PERFORMER, 24, 2)
+    [by_state] = outputs(settings, query[None], keys, values, entropy=False)
+    [by_weights] = outputs(settings, query[None], keys, values)
+    np.testing.assert_allclose(by_state.output, by_weights.output, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(by_state.lse, by_weights.lse, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.01, 1, 30])
+def test_the_bound_on_rounding_holds(size):
+    query, keys = sample(500)
+    options = {"features": 100, "seed": 0}
+    logits = {}
+    for dtype in (np.float32, np.float64):
+        scorer = PERFORMER.scorer(size * query.astype(np.float64).reshape(4, -1), 1.0, options, dtype)
+        logits[dtype] = np.empty((4, 500), dtype)
+        scorer.logits(keys.astype(dtype), logits[dtype])
+    bound = PERFORMER.scorer(size * query.astype(float).reshape(4, -1), 1.0, options, np.float32).rounding(
+        keys
+    )
+    assert (np.abs(logits[np.float32] - logits[np.float64]).max(axis=0) <= bound).all()
