@@ -72,15 +72,21 @@ def attend(
         columns or {},
         checkpoint,
     )
+    weights = _weigh(mechanism, problem, query)
+    weights.notes = problem.notes
+    return weights
+
+
+def _weigh(mechanism: Mechanism, problem: Problem, query: Floats) -> Weights:
     if mechanism.weigh is not None:
-        refuse_normaliser(mechanism, normaliser)
+        refuse_normaliser(mechanism, problem.normaliser)
         return mechanism.weigh(problem)
-    rows = _visible_rows(mechanism, problem)
+    rows, n = _visible_rows(mechanism, problem), len(problem.keys)
     if rows is None:
         return _softmax_over(mechanism, problem, query, None)
     if not len(rows):
-        return scattered(over_no_keys(mechanism, heads, normaliser), rows, len(keys))
-    return scattered(_softmax_over(mechanism, problem, query, rows), rows, len(keys))
+        return scattered(over_no_keys(mechanism, len(problem.query), problem.normaliser), rows, n)
+    return scattered(_softmax_over(mechanism, problem, query, rows), rows, n)
 
 
 def _no_positions(mechanism: Mechanism) -> InvalidOption:

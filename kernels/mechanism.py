@@ -103,7 +103,7 @@ class Problem:
 
     query (H, d/H), keys (n, d) with n >= 1, their ids (n,), which decide between equals, normaliser (H,) or
     None. positions are there if the mechanism needs an order. columns holds the numbers (n,) of each option
-    that names a column of them.
+    that names a column of them. notes: what a mechanism tells of how its weights came about, by label.
     """
 
     query: F64
@@ -115,6 +115,7 @@ class Problem:
     positions: Positions | None
     columns: Mapping[str, F64]
     checkpoint: Checkpoint
+    notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def order(self) -> Positions:

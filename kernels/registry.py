@@ -7,17 +7,19 @@ import re
 
 from .core import causal, cross, flash_v2, multi_head, scaled_dot
 from .errors import UnknownMechanism, shown
-from .graph import gat, gatv2
+from .graph import gat, gatv2, mincut_gated
 from .hyperbolic import hyperbolic, lorentz, poincare
 from .information import fisher_rao, information_bottleneck
 from .late import max_sim
 from .linear import linear, performer
 from .mechanism import Mechanism, json_schema, parse_options
 from .moe import moe
+from .pde import diffusion
 from .positional import alibi, rope
 from .recurrent import retention, selective_ssm
 from .scoring import cosine, differential, entmax, gaussian_kernel, hopfield
 from .sparse import local_global, lsh, routing, sliding_window, sparse, top_k
+from .topology import sheaf, topology_gated
 
 __all__ = ["MECHANISMS", "find", "json_schema", "parse_options"]
 
@@ -46,11 +48,15 @@ MECHANISMS: tuple[Mechanism, ...] = (
     alibi.MECHANISM,
     gat.MECHANISM,
     gatv2.MECHANISM,
+    mincut_gated.MECHANISM,
     hyperbolic.MECHANISM,
     poincare.MECHANISM,
     lorentz.MECHANISM,
+    topology_gated.MECHANISM,
+    diffusion.MECHANISM,
     information_bottleneck.MECHANISM,
     fisher_rao.MECHANISM,
+    sheaf.MECHANISM,
     moe.MECHANISM,
     max_sim.MECHANISM,
 )

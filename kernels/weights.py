@@ -66,11 +66,11 @@ class BatchWeights:
         return Weights(score, self.logits[place], head_scores, None)
 
 
-def settled(head_scores: F64, logits: F64, lse: F64 | None = None, **notes: object) -> Weights:
+def settled(head_scores: F64, logits: F64, lse: F64 | None = None) -> Weights:
     """Final weights from float64 head_scores (H, n) and logits (H, n), NaN for keys that are masked out."""
     score = head_scores.mean(axis=0).astype(np.float32)
     logit = logits.mean(axis=0).astype(np.float32)
-    return Weights(score, logit, head_scores.astype(np.float32), lse, notes=notes)
+    return Weights(score, logit, head_scores.astype(np.float32), lse)
 
 
 def scattered(part: Weights, rows: Rows, n: int) -> Weights:

@@ -38,8 +38,10 @@ def weigh(problem: Problem) -> Weights:
     problem.checkpoint()
     tilted = np.stack([tilt.beta * head + log_prior for tilt, head in zip(tilts, logits, strict=True)])
     weights, lse = plain_softmax(tilted)
-    notes = {"KL": _shown(tilt.divergence for tilt in tilts), "Beta": _shown(tilt.beta for tilt in tilts)}
-    return scattered(settled(weights, tilted, lse, **notes), rows, len(problem.keys))
+    problem.notes.update(
+        KL=_shown([tilt.divergence for tilt in tilts]), Beta=_shown([tilt.beta for tilt in tilts])
+    )
+    return scattered(settled(weights, tilted, lse), rows, len(problem.keys))
 
 
 class Tilt(NamedTuple):
@@ -89,9 +91,8 @@ def _tilt(logits: F64, log_prior: F64, beta: float) -> Tilt:
     return Tilt(beta, max(0.0, beta * float(weights @ logits) - float(lse)))
 
 
-def _shown(values: object) -> object:
+def _shown(numbers: list[float]) -> object:
     """One number, or the numbers of several heads as a text."""
-    numbers = [float(value) for value in values]  # type: ignore[attr-defined]
     return numbers[0] if len(numbers) == 1 else ", ".join(f"{number:.6g}" for number in numbers)
 
 

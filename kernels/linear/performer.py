@@ -78,7 +78,7 @@ def _features(slices: Floats, temperature: float, options: Options) -> Floats:
     """phi (..., m) of slices (..., w), in their dtype."""
     directions = drawn(slices.shape[-1], options).astype(slices.dtype)
     scaled = slices * slices.dtype.type(_scale(slices.shape[-1], temperature))
-    exponents = scaled @ directions.T
+    exponents: Floats = scaled @ directions.T
     exponents -= np.einsum("...w,...w->...", scaled, scaled)[..., None] / 2
     np.exp(exponents, out=exponents)
     exponents /= slices.dtype.type(np.sqrt(len(directions)))

@@ -32,7 +32,7 @@ class GaussianScorer:
         squares = np.matmul(keys[:, None, :], keys[:, :, None])[:, 0, 0]
         reach = np.sqrt(squares.astype(np.float64) + keys.shape[1] * TINY32) + self._length
         bound = reach * reach * ((self._query.shape[1] + 8) * EPS32 / self._divisor) + TINY32
-        return np.minimum(bound, 3e38).astype(np.float32)
+        return np.asarray(np.minimum(bound, 3e38), np.float32)
 
 
 def _divisor(width: int, temperature: float, options: Options) -> float:

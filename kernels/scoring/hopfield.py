@@ -33,7 +33,8 @@ def weigh(problem: Problem) -> Weights:
         state, steps = following, steps + 1
     logits = exact_logits(MECHANISM, replace(scaled, query=state * betas))
     weights, lse = plain_softmax(logits)
-    return settled(weights, logits, lse, Steps=steps)
+    problem.notes["Steps"] = steps
+    return settled(weights, logits, lse)
 
 
 def _betas(problem: Problem) -> F64:

@@ -1,0 +1,1 @@
+"""Attention whose logits flow between neighbouring keys first."""

@@ -1,0 +1,1 @@
+"""Attention that goes by the shape of the set of keys."""

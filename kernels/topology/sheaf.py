@@ -1,0 +1,115 @@
+"""Sheaf attention (Hansen and Ghrist 2019; Bodnar et al. 2022): keys count by how little they contradict
+the query.
+
+Without weights the maps of a sheaf are one map, which whitens: the energy is then Mahalanobis' distance
+squared.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..arrays import F32, F64, MAX32, Checkpoint, by_heads, spans
+from ..fits import LastFit
+from ..logits import overflow
+from ..mechanism import Mechanism, Options, Problem
+from ..options import Interval, Option
+from ..softmax import plain_softmax
+from ..weights import Weights, scattered, settled
+
+_RIDGE = 1e-6
+"""Added to the covariance, which has no inverse where there are fewer keys than dimensions."""
+
+
+def weigh(problem: Problem) -> Weights:
+    """The weights of keys whose energy over all heads is within the threshold; others are masked out."""
+    energies = _energies(problem)
+    threshold, n = problem.options["energy_threshold"], len(problem.keys)
+    total = energies.sum(axis=0)
+    rows = np.arange(n) if threshold is None else np.flatnonzero(total <= float(threshold))
+    if not len(rows):
+        nothing = np.zeros((len(energies), 0))
+        return scattered(settled(nothing, nothing), rows, n)
+    beta = problem.options["beta"]
+    factor = 1 / (2 * math.sqrt(problem.query.shape[1])) if beta is None else float(beta)
+    logits = energies[:, rows] * (-factor / problem.temperature)
+    weights, lse = plain_softmax(logits)
+    return scattered(settled(weights, logits, lse), rows, n)
+
+
+def _energies(problem: Problem) -> F64:
+    """||rho q - rho k||^2 (H, n) of the heads' slices; NumericOverflow beyond float32."""
+    heads, query = len(problem.query), problem.query.reshape(-1)
+    whitening = _whitening_of(problem)
+    energies = np.empty((heads, len(problem.keys)))
+    for span in spans(len(problem.keys), 8 * problem.keys.shape[1]):
+        apart = problem.keys[span] - query
+        mapped = by_heads(apart if whitening is None else apart @ whitening, heads)
+        np.add.reduce(mapped * mapped, axis=2, out=energies[:, span].T)
+        problem.checkpoint()
+    if not energies.max() <= MAX32:
+        row = int(np.argmin((energies <= MAX32).all(axis=0)))
+        raise overflow(f"the energy of query and row {row}", query, problem.keys[row], row=row)
+    return energies
+
+
+def _whitening_of(problem: Problem) -> F64 | None:
+    """The map of all vectors, None for the identity."""
+    if problem.options["maps"] == "identity":
+        return None
+    return _WHITENING.of(problem.keys, checkpoint=problem.checkpoint)
+
+
+def _whitening(keys: F32, checkpoint: Checkpoint) -> F64:
+    """The inverse root (d, d) of the covariance of keys (n, d)."""
+    mean = keys.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((keys.shape[1], keys.shape[1]))
+    for span in spans(len(keys), 8 * keys.shape[1]):
+        centred = keys[span] - mean
+        covariance += centred.T @ centred
+        checkpoint()
+    values, vectors = np.linalg.eigh(covariance / len(keys) + _RIDGE * np.eye(len(mean)))
+    result: F64 = (vectors / np.sqrt(np.maximum(values, _RIDGE))) @ vectors.T
+    return result
+
+
+_WHITENING = LastFit(_whitening)
+
+
+def whitened(keys: F32, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
+    """The values (n, d) that keys stand for: rho k."""
+    if options["maps"] == "identity":
+        return keys
+    whitening = _WHITENING.of(keys, checkpoint=checkpoint).astype(np.float32)
+    result: F32 = keys @ whitening
+    return result
+
+
+MECHANISM = Mechanism(
+    name="sheaf",
+    aliases=("sheaf_attention", "cgt"),
+    family="topology",
+    feature="graph",
+    complexity="O(n d^2), O(n d) with identity maps",
+    memory="O(n + d^2)",
+    best_for="consistency-weighted context",
+    formula="a = softmax_j(-beta ||rho (q - k_j)||^2 / temperature), rho the inverse root of the covariance",
+    reference="Hansen and Ghrist 2019; Bodnar et al. 2022, Neural Sheaf Diffusion",
+    operations=("mha_search", "attention", "cross_attention", "sliding_attention"),
+    parameters=(
+        Option("maps", str, "whiten", ("whiten", "identity"), "What vectors are mapped by before they meet."),
+        Option(
+            "beta",
+            float,
+            None,
+            Interval(0, low_open=True),
+            "Factor of the energy; 1 / (2 sqrt(d)) if left out.",
+        ),
+        Option("energy_threshold", float, None, Interval(0), "Energy above which a key is masked out."),
+    ),
+    scope="SET",
+    weigh=weigh,
+    own_values=whitened,
+)
