@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from ruattn_fdw.kernels.arrays import uninterrupted
@@ -44,10 +46,9 @@ def test_a_planted_cluster_is_recovered():
 
 def test_communities_shrink_as_the_drains_grow():
     query, keys = planted(noise=0.4)
-    communities = [
-        set(seen(attend(MINCUT, query, keys, options={"alpha": alpha}))) for alpha in np.arange(0, 1, 0.05)
-    ]
-    assert all(after <= before for before, after in zip(communities, communities[1:], strict=False))
+    alphas = np.arange(0, 1, 0.05)
+    communities = [set(seen(attend(MINCUT, query, keys, options={"alpha": alpha}))) for alpha in alphas]
+    assert all(after <= before for before, after in pairwise(communities))
     assert len(communities[0]) > len(communities[-1])
 
 

@@ -69,7 +69,7 @@ def test_a_key_alone_is_seen():
 
 
 def test_more_rows_than_the_limit_are_refused():
-    with pytest.raises(InvalidOption, match="topology_gated .* there are 120, max_rows is 100"):
+    with pytest.raises(InvalidOption, match=r"topology_gated .* there are 120, max_rows is 100"):
         attend(GATED, *sample(1), options={"max_rows": 100})
 
 
