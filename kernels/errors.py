@@ -33,6 +33,10 @@ class InvalidShape(KernelError):
     """Arrays whose dimensions do not fit each other or the number of heads."""
 
 
+class NotConverged(KernelError):
+    """An iteration that did not come to its end within the steps allowed."""
+
+
 class NumericOverflow(KernelError):
     """A logit beyond the range of float32. row: index of the key, None where a single pair was scored."""
 

@@ -179,7 +179,8 @@ class Mechanism:
     of what users see. features: only where logits depend on the pair alone. `aggregate` makes outputs of
     weights and values, `own_values` values of keys where they are not the keys themselves. edges: the
     scorer over a graph. weigh_sets: where rows are sets of vectors. remark: what users must be told of an
-    answer over these keys. whole: vectors cannot be cut into heads.
+    answer over these keys. whole: vectors cannot be cut into heads. flat: with
+    `weigh_sets`, rows may be single vectors too.
     """
 
     name: str
@@ -214,6 +215,7 @@ class Mechanism:
     edges: MakeEdgeScorer | None = None
     remark: Remark | None = None
     whole: bool = False
+    flat: bool = False
 
     def preset(self, alias: str) -> Mechanism:
         """The mechanism as this alias names it: with the defaults that the alias stands for."""

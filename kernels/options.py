@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from .errors import InvalidOption, UnknownOption, shown
@@ -35,17 +35,26 @@ class Interval:
         right = ")" if self.high_open or math.isinf(self.high) else "]"
         return f"{left}{self.low}, {self.high}{right}"
 
+    def json_schema(self) -> dict[str, object]:
+        """The finite ends as a JSON schema names them."""
+        ends: dict[str, object] = {}
+        if math.isfinite(self.low):
+            ends["exclusiveMinimum" if self.low_open else "minimum"] = self.low
+        if math.isfinite(self.high):
+            ends["exclusiveMaximum" if self.high_open else "maximum"] = self.high
+        return ends
+
 
 @dataclass(frozen=True)
 class Option:
     """One option: `default` None means a value derived from the data, as `help` says.
 
-    `range` bounds a number; a text is one of its members; True or False has none. names_column: the text is
-    the name of a column of numbers beside the vectors.
+    type: int, float, bool or str. `range` bounds a number; a text is one of its members; True or False has
+    none. names_column: the text is the name of a column of numbers beside the vectors.
     """
 
     name: str
-    type: type[int] | type[float] | type[bool] | type[str]
+    type: Any
     default: Value | None
     range: Interval | tuple[str, ...] | None
     help: str
@@ -91,11 +100,44 @@ class Option:
         if isinstance(self.range, tuple):
             schema["enum"] = list(self.range)
         elif self.range is not None:
-            if math.isfinite(self.range.low):
-                schema["exclusiveMinimum" if self.range.low_open else "minimum"] = self.range.low
-            if math.isfinite(self.range.high):
-                schema["exclusiveMaximum" if self.range.high_open else "maximum"] = self.range.high
+            schema |= self.range.json_schema()
         return schema
+
+
+@dataclass(frozen=True)
+class NumbersOption(Option):
+    """An option of `length` numbers, each within `range`; `whole` ones are integers. Its value is a tuple."""
+
+    type: Any = field(default=list, init=False)
+    default: Any
+    length: int = 1
+    whole: bool = False
+
+    def parse(self, value: object) -> Any:
+        """The value as a tuple, else InvalidOption. None only where it is the default."""
+        if value is None and self.default is None:
+            return None
+        fits = isinstance(value, (list, tuple)) and len(value) == self.length and all(map(self._fits, value))
+        if not fits:
+            kind = "integers" if self.whole else "numbers"
+            raise InvalidOption(
+                f"{self.name} is {shown(value)}, it must be an array of {self.length} {kind} in {self.range}",
+                f"{self.help} The default is {self.default_text}.",
+            )
+        return tuple(cast(Sequence[Number], value))
+
+    def _fits(self, number: object) -> bool:
+        accepted = (int,) if self.whole else (int, float)
+        plain = isinstance(number, accepted) and not isinstance(number, bool)
+        return plain and isinstance(self.range, Interval) and number in self.range
+
+    def json_schema(self) -> dict[str, object]:
+        """This option as a JSON schema property."""
+        assert isinstance(self.range, Interval)
+        items = {"type": "integer" if self.whole else "number", **self.range.json_schema()}
+        schema: dict[str, object] = {"type": "array", "description": self.help, "items": items}
+        schema |= {"minItems": self.length, "maxItems": self.length}
+        return schema if self.default is None else {**schema, "default": list(self.default)}
 
 
 def column(name: str, help: str) -> Option:

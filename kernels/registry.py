@@ -8,7 +8,7 @@ import re
 from .core import causal, cross, flash_v2, multi_head, scaled_dot
 from .errors import UnknownMechanism, shown
 from .graph import gat, gatv2, mincut_gated
-from .hyperbolic import hyperbolic, lorentz, poincare
+from .hyperbolic import hyperbolic, lorentz, mixed_curvature, poincare
 from .information import fisher_rao, information_bottleneck
 from .late import max_sim
 from .linear import linear, performer
@@ -20,6 +20,7 @@ from .recurrent import retention, selective_ssm
 from .scoring import cosine, differential, entmax, gaussian_kernel, hopfield
 from .sparse import local_global, lsh, routing, sliding_window, sparse, top_k
 from .topology import sheaf, topology_gated
+from .transport import sinkhorn, sliced_wasserstein
 
 __all__ = ["MECHANISMS", "find", "json_schema", "parse_options"]
 
@@ -52,6 +53,9 @@ MECHANISMS: tuple[Mechanism, ...] = (
     hyperbolic.MECHANISM,
     poincare.MECHANISM,
     lorentz.MECHANISM,
+    mixed_curvature.MECHANISM,
+    sliced_wasserstein.MECHANISM,
+    sinkhorn.MECHANISM,
     topology_gated.MECHANISM,
     diffusion.MECHANISM,
     information_bottleneck.MECHANISM,

@@ -20,6 +20,9 @@ EDGE = 1 - 1e-6
 CLIPPED = 1 - 1e-5
 """Of the radius: where projected points lie."""
 
+_REACH = 350.0
+"""The largest distance from the origin, in units of 1/sqrt(c), whose hyperbolic sine float64 can square."""
+
 ON_SHEET = 1e-5
 """How far <x, x>_L may be off, as a part of x_0^2: float32 coordinates are that exact and more."""
 
@@ -81,6 +84,33 @@ def arcosh1p(t: F64) -> F64:
     t = np.maximum(t, 0)
     result: F64 = np.log1p(t + np.sqrt(t) * np.sqrt(t + 2))
     return result
+
+
+def tangent_distance(x: F64, y: F64, c: float) -> F64:
+    """Distance of the points that tangents (..., w) at the origin lead to; near ones keep their digits."""
+    lengths, other = norms(x), norms(y)
+    radii, radius = hyperbolic_radii(lengths, c), hyperbolic_radii(other, c, "query")
+    apart = units(x, lengths) - units(y, other)
+    radial = np.sinh((radii - radius) / 2)
+    t = 2 * radial * radial + np.sinh(radii) * np.sinh(radius) * inner(apart, apart) / 2
+    result: F64 = arcosh1p(t) / math.sqrt(c)
+    return result
+
+
+def hyperbolic_radii(lengths: F64, c: float, subject: str | None = None) -> F64:
+    """Distances of tangents of these lengths from the origin, in units of 1/sqrt(c)."""
+    radii: F64 = math.sqrt(c) * lengths
+    if not radii.max(initial=0) <= _REACH:
+        place = np.unravel_index(int(np.argmax(radii)), radii.shape)
+        limit = _REACH / math.sqrt(c)
+        raise OutOfDomain(
+            f"is too long for hyperbolic space: its norm is {radii[place] / math.sqrt(c):g}, "
+            f"at most {limit:g} is allowed",
+            f"Scale the vectors down, or take a curvature below {c:g}.",
+            subject,
+            None if subject else int(place[0]),
+        )
+    return radii
 
 
 def ball_distance(x: F64, y: F64, c: float) -> F64:

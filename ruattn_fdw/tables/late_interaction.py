@@ -11,7 +11,7 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.handler import Batch
-from ruattn_fdw.kernels import attend_sets, ranking
+from ruattn_fdw.kernels import attend_sets, ranking, registry
 from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
@@ -21,16 +21,22 @@ from ruattn_fdw.tables import shared
 from ruattn_fdw.tables.answers import name_row, ranked_batches
 
 
+def compares_sets(mechanism: Mechanism, arguments: Arguments) -> bool:
+    """Whether rows are taken as sets of vectors."""
+    return mechanism.weigh_sets is not None and (not mechanism.flat or arguments["queries"] is not None)
+
+
 def check_parameters(mechanism: Mechanism, arguments: Arguments) -> None:
     """Raise if `queries` is given to a mechanism for single vectors, or heads to one for sets."""
     if mechanism.weigh_sets is None and arguments["queries"] is not None:
+        takers = " or ".join(f"'{m.name}'" for m in registry.MECHANISMS if m.weigh_sets is not None)
         raise AttentionError(
             f'parameter "queries" is not used by {mechanism.name}, which takes one query vector',
             sqlstate=NOT_SUPPORTED,
-            hint="Give query instead, or attention_type = 'max_sim'.",
+            hint=f"Give query instead, or attention_type = {takers}.",
         )
     heads = arguments.known("num_heads")
-    if mechanism.weigh_sets is not None and heads is not None and heads != 1:
+    if compares_sets(mechanism, arguments) and heads is not None and heads != 1:
         raise AttentionError(
             f"num_heads is {heads}, {mechanism.name} takes whole vectors",
             sqlstate=NOT_SUPPORTED,

@@ -88,7 +88,7 @@ class MhaSearch(AttentionTable):
         with report.timing("check"):
             source = settle_source(arguments, mechanism)
             source = ordering.with_companions(source, arguments, mechanism, settings["options"])
-        if mechanism.weigh_sets is not None:
+        if late_interaction.compares_sets(mechanism, arguments):
             return late_interaction.search(mechanism, source, arguments, wanted, memo, report)
         rows = read_rows(source, arguments["candidates"], memo, report)
         query = find_query(arguments, source, rows, report)
@@ -131,7 +131,7 @@ def settle_source(arguments: Arguments, mechanism: Mechanism) -> Source:
         arguments["id_column"],
         arguments["vector_column"],
         arguments.id_type("id_column"),
-        sets=mechanism.weigh_sets is not None,
+        sets=late_interaction.compares_sets(mechanism, arguments),
     )
     arguments.settle("id_column", source.id_column)
     arguments.settle("vector_column", source.vector_column)

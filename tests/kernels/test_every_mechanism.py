@@ -132,7 +132,10 @@ def test_every_option_refuses_what_is_out_of_its_range(mechanism):
         wrong = {"a": 1} if option.type is str else "x"
         with pytest.raises(InvalidOption, match=option.name):
             parse_options(mechanism, {option.name: wrong})
-        if isinstance(option.range, Interval):
+        if option.type is list:
+            with pytest.raises(InvalidOption, match=rf"{option.name} is .*must be an array of 3"):
+                parse_options(mechanism, {option.name: [1, 2, -3]})
+        elif isinstance(option.range, Interval):
             below = option.range.low if option.range.low_open else option.range.low - 1
             with pytest.raises(InvalidOption, match=rf"{option.name} is .*must lie in"):
                 parse_options(mechanism, {option.name: option.type(below)})
