@@ -57,7 +57,7 @@ def attend(
     normaliser = checked_normaliser(normaliser, heads)
     if not len(keys):
         return over_no_keys(mechanism, heads, normaliser)
-    check_width(query, keys.shape[1])
+    check_width(mechanism, query.size, keys.shape[1], heads, chosen)
     if positions is None and mechanism.needs_order(chosen):
         raise _no_positions(mechanism)
     check_columns(mechanism, chosen, columns or {})
@@ -188,7 +188,7 @@ def pair_scorer(
 
     def logit(key: Floats) -> float:
         if len(key) != query.size:
-            check_width(query, len(key))
+            check_width(mechanism, query.size, len(key), heads, chosen)
         scorer.logits(np.asarray(key, np.float64)[None], out)
         if mechanism.kernel:
             np.exp(out, out=out)

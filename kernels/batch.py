@@ -130,14 +130,14 @@ def weigh_batch(
     )
 
 
-def check_queries(queries: Floats, keys: Floats) -> None:
-    """Raise InvalidShape unless queries (m, d) and keys (n, d) are matrices of one width."""
+def check_queries(settings: Settings, queries: Floats, keys: Floats) -> None:
+    """Raise InvalidShape unless queries (m, d) and keys (n, d_k) are matrices whose widths go together."""
     if queries.ndim != 2 or keys.ndim != 2:
         raise InvalidShape(
             f"queries have {queries.ndim} dimensions and keys {keys.ndim}, each must be a matrix"
         )
     if len(queries) and len(keys):
-        check_width(queries[0], keys.shape[1])
+        check_width(settings.mechanism, queries.shape[1], keys.shape[1], settings.heads, settings.options)
 
 
 def check_heads_of_values(heads: int, width: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .arrays import F32, F64, MAX32, Checkpoint, Floats, Rows, spans
 from .errors import InvalidShape, NumericOverflow, OutOfDomain
-from .mechanism import Mechanism, Problem, Scorer
+from .mechanism import Mechanism, Options, Problem, Scorer
 
 
 class Scorers:
@@ -84,10 +84,14 @@ def score_keys(
     return logits, slack
 
 
-def check_width(query: Floats, width: int) -> None:
-    """Raise InvalidShape unless query (d,) is as wide as the keys."""
-    if query.size != width:
-        raise InvalidShape(f"query has {query.size} dimensions, keys have {width}")
+def check_width(mechanism: Mechanism, query_width: int, key_width: int, heads: int, options: Options) -> None:
+    """Raise InvalidShape unless keys of this width go with a query of that width."""
+    fitting = mechanism.key_widths(query_width, heads, options)
+    if key_width not in fitting:
+        others = [str(width) for width in fitting if width != query_width]
+        hint = f"{mechanism.name} takes keys of {query_width} or {' or '.join(others)} dimensions here."
+        message = f"query has {query_width} dimensions, keys have {key_width}"
+        raise InvalidShape(message, hint if others else None)
 
 
 def overflow(what: str, query: Floats, key: Floats, row: int | None = None) -> NumericOverflow:

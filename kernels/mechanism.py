@@ -60,8 +60,17 @@ Normalise = Callable[[Floats, Floats, Options, Checkpoint], State]
 Aggregate = Callable[[Floats, Floats, Options], Floats]
 """Weights (H, m, n), values (H, n, w), options -> outputs (H, m, w) of m queries."""
 
-OwnValues = Callable[[F32, int, Options, Checkpoint], F32]
-"""Keys (n, d), number of heads, options -> the values (n, d_v) that they stand for where none are given."""
+OwnValues = Callable[[F32, int, int, Options, Checkpoint], F32]
+"""Keys (n, d_k), width of the query, number of heads, options -> values (n, d_v) that the keys stand for."""
+
+KeyWidths = Callable[[int, int, Options], tuple[int, ...]]
+"""Width of the query, number of heads, options -> the widths that keys may have."""
+
+
+def same_width(query_width: int, heads: int, options: Options) -> tuple[int, ...]:
+    """Keys as wide as the query."""
+    return (query_width,)
+
 
 Remark = Callable[[F32, int, Options], str | None]
 """Keys (n, d), number of heads, options -> what users must be told of the answer."""
@@ -212,6 +221,7 @@ class Mechanism:
     features: Features | None = None
     aggregate: Aggregate = weighted_sum
     own_values: OwnValues | None = None
+    key_widths: KeyWidths = same_width
     edges: MakeEdgeScorer | None = None
     remark: Remark | None = None
     whole: bool = False

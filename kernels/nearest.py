@@ -62,7 +62,7 @@ def nearest(
     normaliser (m * H,) takes the place of each query's log-sum-exp; columns is as for `attend`. Never holds
     more than one block of queries by one block of keys, but for mechanisms that weigh all queries together.
     """
-    check_queries(queries, keys)
+    check_queries(settings, queries, keys)
     if settings.mechanism.weigh_batch is not None:
         refuse_normaliser(settings.mechanism, normaliser)
         yield from _all_at_once(settings, queries, keys, ids, k, columns, checkpoint)

@@ -67,8 +67,8 @@ def outputs(
     are as for `attend`. Entropy is left out, and a kernel mechanism keeps its state instead of weights,
     where `entropy` is False.
     """
-    check_queries(queries, keys)
-    values = _own_values(settings, keys, checkpoint) if values is None else values
+    check_queries(settings, queries, keys)
+    values = _own_values(settings, queries, keys, checkpoint) if values is None else values
     check_heads_of_values(settings.heads, values.shape[1])
     if not len(keys):
         yield _of_no_keys(len(queries), settings.heads, values.shape[1])
@@ -85,10 +85,12 @@ def outputs(
             )
 
 
-def _own_values(settings: Settings, keys: F32, checkpoint: Checkpoint) -> F32:
+def _own_values(settings: Settings, queries: Floats, keys: F32, checkpoint: Checkpoint) -> F32:
     """The values that the keys themselves stand for."""
     own = settings.mechanism.own_values
-    return keys if own is None or not len(keys) else own(keys, settings.heads, settings.options, checkpoint)
+    if own is None or not len(keys):
+        return keys
+    return own(keys, queries.shape[1], settings.heads, settings.options, checkpoint)
 
 
 def _of_no_keys(m: int, heads: int, width: int) -> Outputs:

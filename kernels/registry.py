@@ -5,7 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 
-from .core import causal, cross, flash_v2, multi_head, scaled_dot
+from .core import (
+    additive,
+    causal,
+    cross,
+    flash_v2,
+    grouped_query,
+    multi_head,
+    multi_head_latent,
+    scaled_dot,
+)
 from .errors import UnknownMechanism, shown
 from .graph import gat, gatv2, mincut_gated
 from .hyperbolic import hyperbolic, lorentz, mixed_curvature, poincare
@@ -30,6 +39,9 @@ MECHANISMS: tuple[Mechanism, ...] = (
     flash_v2.MECHANISM,
     cross.MECHANISM,
     causal.MECHANISM,
+    grouped_query.MECHANISM,
+    multi_head_latent.MECHANISM,
+    additive.MECHANISM,
     cosine.MECHANISM,
     gaussian_kernel.MECHANISM,
     entmax.MECHANISM,

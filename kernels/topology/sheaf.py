@@ -78,7 +78,7 @@ def _whitening(keys: F32, checkpoint: Checkpoint) -> F64:
 _WHITENING = LastFit(_whitening)
 
 
-def whitened(keys: F32, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
+def whitened(keys: F32, query_width: int, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
     """The values (n, d) that keys stand for: rho k."""
     if options["maps"] == "identity":
         return keys

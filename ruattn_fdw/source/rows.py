@@ -136,12 +136,14 @@ def read_vector(source: Source, row_id: int | str, report: Report) -> np.ndarray
     )
 
 
-def check_dimensions(query: np.ndarray, rows: Rows, source: Source) -> None:
-    """Raise unless the query is as long as the keys."""
-    if len(rows) and query.shape[0] != rows.keys.shape[1]:
+def check_dimensions(query: np.ndarray, rows: Rows, source: Source, fitting: Sequence[int]) -> None:
+    """Raise unless the keys have one of the widths that fit the query."""
+    if len(rows) and rows.keys.shape[1] not in fitting:
         raise AttentionError(
             f"query has {query.shape[0]} dimensions, {source.label} has {rows.keys.shape[1]}",
-            hint="Both must come from the same model.",
+            hint="Both must come from the same model."
+            if len(fitting) == 1
+            else f"Keys of {' or '.join(map(str, fitting))} dimensions go with this query.",
         )
 
 

@@ -108,8 +108,10 @@ class Attention(AttentionTable):
         if not len(queries):
             return iter(())
         shared.check_memory("keys and queries", keys.keys, queries.keys)
-        check_dimensions(queries.keys[0], keys, source)
+        shared.check_pairs(mechanism, len(queries), len(keys))
         settings = shared.many_settings(mechanism, arguments, queries.keys.shape[1])
+        fitting = shared.key_widths(mechanism, queries.keys.shape[1], settings.heads, settings.options)
+        check_dimensions(queries.keys[0], keys, source, fitting)
         shared.send_remark(mechanism, keys.keys, settings.heads, settings.options, memo)
         blocks = outputs(
             settings,

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw import host_api, memory
+from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
+from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.nearest import Answers, nearest
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
@@ -88,14 +89,11 @@ class CrossAttention(AttentionTable):
         queries = naming.by_id(read_rows(asking, None, memo.setdefault("queries", {}), report))
         documents = read_rows(answering, None, memo.setdefault("documents", {}), report)
         shared.check_memory("queries and documents", queries.keys, documents.keys)
-        if mechanism.weigh_batch is not None:
-            memory.check_memory(
-                "the weights of all pairs", 32 * len(queries) * len(documents), "take fewer rows"
-            )
+        shared.check_pairs(mechanism, len(queries), len(documents))
         if not len(queries) or not len(documents):
             return iter(())
-        _check_dimensions(queries, asking, documents, answering)
         settings = shared.many_settings(mechanism, arguments, queries.keys.shape[1])
+        _check_dimensions(queries, asking, documents, answering, settings)
         shared.send_remark(mechanism, documents.keys, settings.heads, settings.options, memo)
         with shared.kernel_errors():
             answers = nearest(
@@ -151,8 +149,12 @@ def _sources(arguments: Arguments) -> tuple[Source, Source]:
     )
 
 
-def _check_dimensions(queries: Rows, asking: Source, documents: Rows, answering: Source) -> None:
-    if queries.keys.shape[1] != documents.keys.shape[1]:
+def _check_dimensions(
+    queries: Rows, asking: Source, documents: Rows, answering: Source, settings: Settings
+) -> None:
+    width = queries.keys.shape[1]
+    fitting = shared.key_widths(settings.mechanism, width, settings.heads, settings.options)
+    if documents.keys.shape[1] not in fitting:
         raise AttentionError(
             f"{asking.label} has {queries.keys.shape[1]} dimensions, "
             f"{answering.label} has {documents.keys.shape[1]}",

@@ -23,7 +23,7 @@ from ruattn_fdw.tables.answers import name_row, ranked_batches
 
 def compares_sets(mechanism: Mechanism, arguments: Arguments) -> bool:
     """Whether rows are taken as sets of vectors."""
-    return mechanism.weigh_sets is not None and (not mechanism.flat or arguments["queries"] is not None)
+    return mechanism.weigh_sets is not None and (not mechanism.flat or arguments.get("queries") is not None)
 
 
 def check_parameters(mechanism: Mechanism, arguments: Arguments) -> None:

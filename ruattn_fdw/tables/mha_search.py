@@ -92,7 +92,8 @@ class MhaSearch(AttentionTable):
             return late_interaction.search(mechanism, source, arguments, wanted, memo, report)
         rows = read_rows(source, arguments["candidates"], memo, report)
         query = find_query(arguments, source, rows, report)
-        check_dimensions(query, rows, source)
+        fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
+        check_dimensions(query, rows, source, fitting)
         shared.send_remark(mechanism, rows.keys, settings["num_heads"], settings["options"], memo)
         with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
             weights = attend.attend(

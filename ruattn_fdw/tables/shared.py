@@ -162,9 +162,23 @@ def many_settings(mechanism: Mechanism, arguments: Arguments, dimensions: int) -
         )
 
 
+def key_widths(
+    mechanism: Mechanism, query_width: int, heads: int, options: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """The widths of keys that go with a query of this width."""
+    with kernel_errors():
+        return mechanism.key_widths(query_width, heads, options)
+
+
 def check_memory(what: str, *arrays: Any) -> None:
     """Raise if arrays that are held at the same time need more than `ruattn_fdw.max_memory`."""
     memory.check_memory(what, sum(array.nbytes for array in arrays), "restrict the rows with a view")
+
+
+def check_pairs(mechanism: Mechanism, queries: int, keys: int) -> None:
+    """Raise if a mechanism that weighs all queries together would need too much memory for its tables."""
+    if mechanism.weigh_batch is not None:
+        memory.check_memory("the weights of all pairs", 32 * queries * keys, "take fewer rows")
 
 
 def known_size(table_name: str | None) -> float | None:

@@ -89,6 +89,7 @@ class SlidingAttention(AttentionTable):
         rows = _sequence(arguments, memo, report)
         if not len(rows):
             return iter(())
+        shared.check_pairs(mechanism, *2 * (min(len(rows), arguments["window_size"]),))
         settings = shared.many_settings(mechanism, arguments, rows.keys.shape[1])
         shared.send_remark(mechanism, rows.keys, settings.heads, settings.options, memo)
         return _emit(rows, arguments, settings, report)

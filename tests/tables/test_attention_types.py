@@ -3,6 +3,7 @@ from typing import Any
 
 from psycopg import Connection
 from ruattn_fdw.kernels import registry
+from ruattn_fdw.kernels.mechanism import parse_options
 
 QUERIES = {
     "attention_score": "attention_score WHERE query = '{0.1,0.2}' AND key = '{0.3,0.4}' AND num_heads = 1",
@@ -15,7 +16,11 @@ QUERIES = {
     "moe_route": "moe_route WHERE embedding = '{0.1,0.2}'",
 }
 POOL = "SELECT attention_pool('{1,2}', v, %s) FROM two"
-OPTIONS = {"gat": {"init": "seeded"}}  # learned weights there are none
+OPTIONS = {  # what a mechanism cannot do without
+    "gat": {"init": "seeded"},
+    "additive": {"init": "identity"},
+    "sliced_wasserstein": {"token_dim": 1},
+}
 TABLES = """
 CREATE TABLE two (id int PRIMARY KEY, v real[]);
 INSERT INTO two VALUES (1, '{0.5,0}'), (2, '{0,0.5}');
@@ -28,12 +33,16 @@ ROWS = {"mha_search": 2, "cross_attention": 4, "sliding_attention": 2, "gat_sear
 
 def run(db: Connection[Any], operation: str, mechanism: registry.Mechanism, name: str, options: Any) -> None:
     """Run a mechanism by a name of its own in a table, and count the rows."""
+    settings = {**OPTIONS.get(mechanism.name, {}), **options}
     query = f"SELECT * FROM {QUERIES[operation]} AND options = %s::jsonb"
-    query += " AND order_column = 'id'" if mechanism.ordered else ""
-    parameters = [json.dumps({**OPTIONS.get(mechanism.name, {}), **options})]
+    if operation == "attention" and mechanism.weigh_batch is not None:
+        query = query.replace("query = '{0.1,0.2}'", "query_table = 'two'")
+    query += " AND order_column = 'id'" if mechanism.needs_order(parse_options(mechanism, settings)) else ""
+    parameters = [json.dumps(settings)]
     if operation != "moe_route":
         query, parameters = f"{query} AND attention_type = %s", [*parameters, name]
-    assert len(db.execute(query.encode(), parameters).fetchall()) == ROWS.get(operation, 1), (operation, name)
+    wanted = 2 if "query_table = 'two'" in query and operation == "attention" else ROWS.get(operation, 1)
+    assert len(db.execute(query.encode(), parameters).fetchall()) == wanted, (operation, name)
 
 
 def test_the_rows_are_the_registry(db: Connection[Any]) -> None:

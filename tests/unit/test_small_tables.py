@@ -1,10 +1,12 @@
 """attention_score and attention_types, and the SQL functions over them."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 from ruattn_fdw.kernels import registry
+from ruattn_fdw.kernels.mechanism import parse_options
 
 from ruattn_fdw import bridge
 from ruattn_fdw.errors import AttentionError
@@ -46,6 +48,13 @@ TABLE_QUALS = {
     "cross_attention": {"query_table": "documents", "document_table": "documents", "k": 1},
     "sliding_attention": {**SOURCE, "order_column": "id", "window_size": 300},
 }
+OPTIONS = {
+    "additive": {"init": "identity"},
+    "gat": {"init": "seeded"},
+    "sliced_wasserstein": {"token_dim": 1},
+    "diffusion": {"max_rows": 1024},
+}
+QUERY_TABLE = {**SOURCE, "query_table": "documents"}
 RESULTS = {"attention": "entropy", "sliding_attention": "position"}
 ROWS = {"cross_attention": 300, "sliding_attention": 300}
 
@@ -57,11 +66,16 @@ def test_every_mechanism_runs_in_every_table_that_it_names(host, open_table, fet
         if operation not in mechanism.operations:
             continue
         quals = TABLE_QUALS[operation] | {"attention_type": mechanism.name, "num_heads": 1}
-        if mechanism.ordered:
+        quals["options"] = json.dumps(OPTIONS.get(mechanism.name, {}))
+        if mechanism.needs_order(parse_options(mechanism, OPTIONS.get(mechanism.name, {}))):
             quals["order_column"] = "id"
+        expected = ROWS.get(operation, 1)
+        if operation == "attention" and mechanism.weigh_batch is not None:
+            quals = {name: value for name, value in quals.items() if name != "query"} | QUERY_TABLE
+            expected = 300
         counted = RESULTS.get(operation, "score")
         rows = fetch(open_table(operation), quals, [counted])[counted]
-        assert len(rows) == ROWS.get(operation, 1), mechanism.name
+        assert len(rows) == expected, mechanism.name
 
 
 def test_the_scalar_function_agrees_with_the_table(host):

@@ -1,0 +1,117 @@
+"""Multi-head latent attention (DeepSeek-V2 2024): keys and values are kept as short latent vectors.
+
+Without weights the latent space is that of the keys' principal components, not centred: W_DKV are the right
+singular vectors of the keys, W_UK and W_UV their transpose. There is no rotary part.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arrays import F32, F64, MAX32, Checkpoint, spans
+from ..errors import InvalidOption
+from ..fits import LastFit
+from ..logits import overflow
+from ..mechanism import Mechanism, Options, Problem
+from ..options import Interval, Option
+from ..softmax import plain_softmax
+from ..weights import Weights, settled
+
+
+class Latent(NamedTuple):
+    """directions (d, c), latents (n, c) of the keys, and the share of their squared length that is kept."""
+
+    directions: F64
+    latents: F64
+    share: float
+
+
+def weigh(problem: Problem) -> Weights:
+    """The weights of all keys; the query goes down into the latent space, once for each head."""
+    heads, width = problem.query.shape
+    latent = _latent_of(problem.keys, problem.options, problem.checkpoint)
+    absorbed = np.einsum("hwc,hw->hc", latent.directions.reshape(heads, width, -1), problem.query)
+    absorbed /= math.sqrt(width) * problem.temperature
+    logits = np.empty((heads, len(problem.keys)))
+    for span in spans(len(problem.keys), 8 * absorbed.shape[1]):
+        np.matmul(absorbed, latent.latents[span].T, out=logits[:, span])
+        problem.checkpoint()
+    if not (np.abs(logits) <= MAX32).all():
+        row = int(np.argmin((np.abs(logits) <= MAX32).all(axis=0)))
+        raise overflow(f"the logit of query and row {row}", problem.query, problem.keys[row], row=row)
+    problem.notes["Latent Dimensions"] = absorbed.shape[1]
+    problem.notes["Latent Share"] = latent.share
+    weights, lse = plain_softmax(logits)
+    return settled(weights, logits, lse)
+
+
+def _latent_of(keys: F32, options: Options, checkpoint: Checkpoint) -> Latent:
+    wanted, d = options["latent_dim"], keys.shape[1]
+    if wanted is not None and int(wanted) > d:
+        raise InvalidOption(
+            f"latent_dim is {wanted}, the keys have {d} dimensions",
+            "A latent vector is no longer than a key.",
+        )
+    return _LATENT.of(keys, None if wanted is None else int(wanted), checkpoint=checkpoint)
+
+
+def _fit(keys: F32, wanted: int | None, checkpoint: Checkpoint) -> Latent:
+    """The principal components of keys (n, d); as many as wanted, else d/4 or their rank if that is less."""
+    d = keys.shape[1]
+    products = np.zeros((d, d))
+    for span in spans(len(keys), 8 * d):
+        block = keys[span].astype(np.float64)
+        products += block.T @ block
+        checkpoint()
+    values, vectors = np.linalg.eigh(products)
+    rank = max(1, int((values > values[-1] * d * np.finfo(np.float64).eps).sum()))
+    count = min(max(1, d // 4), rank) if wanted is None else wanted
+    directions = vectors[:, ::-1][:, :count]
+    latents = np.empty((len(keys), count))
+    for span in spans(len(keys), 8 * d):
+        np.matmul(keys[span].astype(np.float64), directions, out=latents[span])
+        checkpoint()
+    total = float(values.sum())
+    return Latent(directions, latents, float(values[::-1][:count].sum()) / total if total > 0 else 1.0)
+
+
+_LATENT = LastFit(_fit)
+
+
+def decompressed(keys: F32, query_width: int, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
+    """Values (n, d) that keys stand for: what comes out of their latent vectors."""
+    latent, values = _latent_of(keys, options, checkpoint), np.empty_like(keys)
+    for span in spans(len(keys), 8 * keys.shape[1]):
+        values[span] = latent.latents[span] @ latent.directions.T
+        checkpoint()
+    return values
+
+
+MECHANISM = Mechanism(
+    name="multi_head_latent",
+    aliases=("mla",),
+    family="core",
+    feature="attention",
+    complexity="O(n H c) for c latent dimensions, once they are fitted",
+    memory="O(n (H + c))",
+    best_for="compressed key store",
+    formula="a = mean_h softmax_j(<q^h, (c_j W_UK)^h> / (sqrt(d/H) temperature)), c_j = k_j W_DKV",
+    reference="DeepSeek-AI 2024, DeepSeek-V2",
+    operations=("mha_search", "attention", "cross_attention", "sliding_attention"),
+    parameters=(
+        Option(
+            "latent_dim",
+            int,
+            None,
+            Interval(1, 2**31 - 1),
+            "Dimensions of a latent vector; a quarter of the key's, or the keys' rank if less, if left out.",
+        ),
+    ),
+    scope="P+w",
+    multi_head_family=True,
+    weigh=weigh,
+    own_values=decompressed,
+)
