@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import F32, F64, Checkpoint, Floats, Rows, spans
+from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, spans
 from ..errors import InvalidOption
 from ..mechanism import Mechanism, Options
 from ..options import Interval, Option
@@ -34,9 +34,51 @@ class GatScorer:
         """Logits (E, H) of edges between rows (E,) of features (n, d)."""
         source = _projected(features, self._source, checkpoint)
         target = _projected(features, self._target, checkpoint)
-        sums = source[neighbours] + target[centres]
-        result: F64 = np.where(sums > 0, sums, self._slope * sums) / self._temperature
+        logits = leaky(source[neighbours] + target[centres], self._slope) / self._temperature
+        return np.asarray(logits, np.float64)
+
+
+class KeyScorer:
+    """The same logits where every key is a neighbour of the query; each head sees whole vectors."""
+
+    def __init__(
+        self, query: F64, weights: GatWeights, slope: float, temperature: float, dtype: type
+    ) -> None:
+        """query (H, d/H); dtype: that of the keys to come."""
+        source = _folded(weights.projection, weights.source)
+        target = query.reshape(-1) @ _folded(weights.projection, weights.target)
+        self._source: Floats = (source / temperature).astype(dtype)
+        self._target: Floats = (target / temperature).astype(dtype)
+        self._slope = slope
+        self._lengths = np.sqrt((source * source).sum(axis=0)).max() / temperature
+        self._offset = float(np.abs(target).max()) / temperature
+
+    def logits(self, keys: Floats, out: Floats) -> None:
+        """Write the logits of keys (n, d) into out (H, n)."""
+        if keys.dtype == np.float32:
+            sums = keys @ self._source
+        else:
+            sums = np.add.reduce(keys[:, None, :] * self._source.T, axis=2)
+        sums += self._target
+        out[:] = leaky(sums, self._slope).T
+
+    def rounding(self, keys: Floats) -> Floats:
+        """|error| <= (d + 8) u (||a|| ||k|| + |b|) for a product with the vector a and the number b added.
+
+        Higham, ASNA section 3.1; LeakyReLU makes no error larger. Squares too small for float32 are made up
+        for.
+        """
+        squares = np.matmul(keys[:, None, :], keys[:, :, None])[:, 0, 0].astype(np.float64)
+        norms = np.sqrt(squares + keys.shape[1] * TINY32)
+        bound = (keys.shape[1] + 8) * EPS32 * (self._lengths * norms + self._offset) + TINY32
+        result: Floats = bound.astype(np.float32)
         return result
+
+
+def leaky(sums: Floats, slope: float) -> Floats:
+    """LeakyReLU (Maas et al. 2013)."""
+    result: Floats = np.where(sums > 0, sums, slope * sums)
+    return result
 
 
 def _folded(projection: Floats, attention: Floats) -> F64:
@@ -70,8 +112,8 @@ def _uniform(dimensions: int, heads: int) -> GatWeights:
     return GatWeights(np.zeros((dimensions, heads, 1)), np.zeros((heads, 1)), np.zeros((heads, 1)))
 
 
-def gat_scorer(dimensions: int, heads: int, temperature: float, options: Options) -> GatScorer:
-    """The scorer with the weights that the option `init` asks for."""
+def weights_of(dimensions: int, heads: int, options: Options) -> GatWeights:
+    """The weights that the option `init` asks for."""
     if options["init"] is None:
         raise InvalidOption(
             "gat needs trained weights, and none are given",
@@ -79,8 +121,31 @@ def gat_scorer(dimensions: int, heads: int, temperature: float, options: Options
             '"uniform"} for the mean of the neighbours.',
         )
     seeded = options["init"] == "seeded"
-    weights = glorot(dimensions, heads, int(options["seed"])) if seeded else _uniform(dimensions, heads)
+    return glorot(dimensions, heads, int(options["seed"])) if seeded else _uniform(dimensions, heads)
+
+
+def edge_scorer(dimensions: int, heads: int, temperature: float, options: Options) -> GatScorer:
+    """The scorer of edges with the weights that the options ask for."""
+    weights = weights_of(dimensions, heads, options)
     return GatScorer(weights, float(options["negative_slope"]), temperature)
+
+
+def key_scorer(query: F64, temperature: float, options: Options, dtype: type) -> KeyScorer:
+    """The scorer of query slices (H, d/H) with the weights that the options ask for."""
+    weights = weights_of(query.size, len(query), options)
+    return KeyScorer(query, weights, float(options["negative_slope"]), temperature, dtype)
+
+
+def projected_values(keys: F32, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
+    """The values W^h k of each head side by side (n, d), or the keys themselves under uniform weights."""
+    if options["init"] == "uniform":
+        return keys
+    projection = weights_of(keys.shape[1], heads, options).projection
+    out = np.empty_like(keys)
+    for span in spans(len(keys), 8 * keys.shape[1]):
+        out[span] = keys[span] @ projection.reshape(keys.shape[1], -1)
+        checkpoint()
+    return out
 
 
 def untrained(features: F32, heads: int, options: Options) -> str | None:
@@ -94,18 +159,27 @@ MECHANISM = Mechanism(
     aliases=("graph_attention",),
     family="graph",
     feature="graph",
-    complexity="O(deg H F') after the projection of the nodes",
-    memory="O(E H)",
+    complexity="O(n d H), over a graph O(deg H) after the projection of the nodes",
+    memory="O(n H), over a graph O(E H)",
     best_for="trained graph models",
     formula="a = mean_h softmax_j(LeakyReLU(a_s^T W h_j + a_t^T W h_i) / temperature) over neighbours j of i",
     reference="Velickovic et al. 2018, Graph Attention Networks",
-    operations=("gat_search",),
+    operations=(
+        "attention_score",
+        "mha_search",
+        "attention",
+        "cross_attention",
+        "sliding_attention",
+        "gat_search",
+    ),
     parameters=(
         Option("init", str, None, ("seeded", "uniform"), "Weights without a model, which are untrained."),
         Option("seed", int, 0, Interval(0, 2**31 - 1), "Seed of the weights drawn at random."),
         Option("negative_slope", float, 0.2, Interval(0, 1), "Slope of LeakyReLU below 0."),
     ),
-    scope="GRAPH",
-    edges=gat_scorer,
+    scope="P+w",
+    scorer=key_scorer,
+    own_values=projected_values,
+    edges=edge_scorer,
     remark=untrained,
 )

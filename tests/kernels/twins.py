@@ -76,6 +76,13 @@ def cross(query, keys, num_heads=1, temperature=1.0) -> Expected:
     return scaled_dot(query, keys, num_heads, temperature)
 
 
+def gatv2(query, keys, num_heads=1, temperature=1.0) -> Expected:
+    logits = []
+    for q, k in slices(query, keys, num_heads):
+        logits.append(np.array([-np.abs(q - row).sum() / temperature for row in k]))
+    return softmax_over_heads(logits)
+
+
 def linear(query, keys, num_heads=1) -> Expected:
     kernels = []
     for q, k in slices(query, keys, num_heads):
@@ -98,4 +105,5 @@ TWINS = {
     "cross": cross,
     "cosine": cosine,
     "linear": linear,
+    "gatv2": gatv2,
 }
