@@ -21,6 +21,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings, weigh_batch
+from ruattn_fdw.kernels.edges import Edges
 from ruattn_fdw.kernels.graph.neighbours import softmax_by_centre
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options
 from ruattn_fdw.kernels.positions import Order
@@ -106,10 +107,10 @@ def draw_graph(axes: Axes, mechanism: Mechanism) -> None:
     assert mechanism.edges is not None
     _, keys = points()
     neighbours = np.arange(1, len(keys), 4)
-    centres = np.zeros(len(neighbours), np.intp)
+    edges = Edges(np.zeros(len(neighbours), np.intp), neighbours)
     options = parse_options(mechanism, OPTIONS.get(mechanism.name, {}))
-    logits = mechanism.edges(2, 1, 0.4, options)(keys, centres, neighbours, lambda: None)
-    weights = softmax_by_centre(logits, centres)[:, 0]
+    logits = mechanism.edges(2, 1, 0.4, options)(keys, edges, lambda: None)
+    weights = softmax_by_centre(logits, edges.centres)[:, 0]
     for end in neighbours:
         axes.plot(*keys[[0, end]].T, color=MUTED, linewidth=0.8, zorder=0)
     axes.scatter(*keys[neighbours].T, s=8 + 170 * weights / weights.max(), c=COLOUR, alpha=0.75, linewidths=0)

@@ -37,6 +37,12 @@ def spans(length: int, bytes_each: int) -> Iterator[slice]:
         yield slice(start, min(start + step, length))
 
 
+def runs(first: Rows, counts: Rows) -> Rows:
+    """The indexes first[i], first[i] + 1, ... of runs of these lengths, one run after the other."""
+    starts = np.cumsum(counts) - counts
+    return np.repeat(first - starts, counts) + np.arange(counts.sum())
+
+
 def by_heads(vectors: Floats, heads: int) -> Floats:
     """A view (..., H, d/H) of vectors (..., d)."""
     return vectors.reshape(*vectors.shape[:-1], heads, vectors.shape[-1] // heads)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import options
-from .arrays import F32, F64, Checkpoint, Floats, Rows
+from .arrays import F32, F64, Checkpoint, Floats
+from .edges import MakeEdgeScorer, WeighGraph
 from .errors import InvalidOption, InvalidShape, shown
 from .options import Interval, Option, Value
 from .positions import Positions
@@ -74,17 +75,6 @@ def same_width(query_width: int, heads: int, options: Options) -> tuple[int, ...
 
 Remark = Callable[[F32, int, Options], str | None]
 """Keys (n, d), number of heads, options -> what users must be told of the answer."""
-
-
-class EdgeScorer(Protocol):
-    """Scores edges of a graph by the features of their ends."""
-
-    def __call__(self, features: F32, centres: Rows, neighbours: Rows, checkpoint: Checkpoint) -> F64:
-        """Logits (E, H) of edges, whose ends are rows (E,) of the nodes' features (n, d)."""
-
-
-MakeEdgeScorer = Callable[[int, int, float, Options], EdgeScorer]
-"""Dimensions of the features, number of heads, temperature, options -> scorer of edges."""
 
 
 def largest_element(slices: Floats, temperature: float, options: Options) -> float:
@@ -187,9 +177,9 @@ class Mechanism:
     are no matter of single pairs; `weigh_batch` where they need all queries. kernel: logits are logarithms
     of what users see. features: only where logits depend on the pair alone. `aggregate` makes outputs of
     weights and values, `own_values` values of keys where they are not the keys themselves. edges: the
-    scorer over a graph. weigh_sets: where rows are sets of vectors. remark: what users must be told of an
-    answer over these keys. whole: vectors cannot be cut into heads. flat: with
-    `weigh_sets`, rows may be single vectors too.
+    scorer over a graph. weigh_graph: where the weights of nodes need the whole graph. weigh_sets: where rows
+    are sets of vectors. remark: what users must be told of an answer over these keys. whole: vectors cannot
+    be cut into heads. flat: with `weigh_sets`, rows may be single vectors too.
     """
 
     name: str
@@ -223,6 +213,7 @@ class Mechanism:
     own_values: OwnValues | None = None
     key_widths: KeyWidths = same_width
     edges: MakeEdgeScorer | None = None
+    weigh_graph: WeighGraph | None = None
     remark: Remark | None = None
     whole: bool = False
     flat: bool = False

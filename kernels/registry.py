@@ -16,7 +16,7 @@ from .core import (
     scaled_dot,
 )
 from .errors import UnknownMechanism, shown
-from .graph import gat, gatv2, mincut_gated
+from .graph import edge_featured_gat, gat, gatv2, mincut_gated, ppr_diffusion
 from .hyperbolic import hyperbolic, lorentz, mixed_curvature, poincare
 from .information import fisher_rao, information_bottleneck
 from .late import max_sim
@@ -61,6 +61,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
     alibi.MECHANISM,
     gat.MECHANISM,
     gatv2.MECHANISM,
+    edge_featured_gat.MECHANISM,
+    ppr_diffusion.MECHANISM,
     mincut_gated.MECHANISM,
     hyperbolic.MECHANISM,
     poincare.MECHANISM,

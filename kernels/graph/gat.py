@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, spans
+from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, spans
+from ..edges import Edges
 from ..errors import InvalidOption
 from ..mechanism import Mechanism, Options
 from ..options import Interval, Option
@@ -26,16 +27,21 @@ class GatScorer:
     """Logits LeakyReLU(a_source^T W h_j + a_target^T W h_i) / temperature of neighbour j and centre i."""
 
     def __init__(self, weights: GatWeights, slope: float, temperature: float) -> None:
-        self._source = _folded(weights.projection, weights.source)
-        self._target = _folded(weights.projection, weights.target)
+        self._source = folded(weights.projection, weights.source)
+        self._target = folded(weights.projection, weights.target)
         self._slope, self._temperature = slope, temperature
 
-    def __call__(self, features: F32, centres: Rows, neighbours: Rows, checkpoint: Checkpoint) -> F64:
-        """Logits (E, H) of edges between rows (E,) of features (n, d)."""
+    def __call__(self, features: F32, edges: Edges, checkpoint: Checkpoint) -> F64:
+        """Logits (E, H) of edges between rows of features (n, d)."""
+        logits = leaky(self.sums(features, edges, checkpoint), self._slope) / self._temperature
+        return np.asarray(logits, np.float64)
+
+    def sums(self, features: F32, edges: Edges, checkpoint: Checkpoint) -> F64:
+        """What LeakyReLU is taken of, (E, H)."""
         source = _projected(features, self._source, checkpoint)
         target = _projected(features, self._target, checkpoint)
-        logits = leaky(source[neighbours] + target[centres], self._slope) / self._temperature
-        return np.asarray(logits, np.float64)
+        sums: F64 = source[edges.neighbours] + target[edges.centres]
+        return sums
 
 
 class KeyScorer:
@@ -45,8 +51,8 @@ class KeyScorer:
         self, query: F64, weights: GatWeights, slope: float, temperature: float, dtype: type
     ) -> None:
         """query (H, d/H); dtype: that of the keys to come."""
-        source = _folded(weights.projection, weights.source)
-        target = query.reshape(-1) @ _folded(weights.projection, weights.target)
+        source = folded(weights.projection, weights.source)
+        target = query.reshape(-1) @ folded(weights.projection, weights.target)
         self._source: Floats = (source / temperature).astype(dtype)
         self._target: Floats = (target / temperature).astype(dtype)
         self._slope = slope
@@ -81,7 +87,7 @@ def leaky(sums: Floats, slope: float) -> Floats:
     return result
 
 
-def _folded(projection: Floats, attention: Floats) -> F64:
+def folded(projection: Floats, attention: Floats) -> F64:
     """The vectors (d, H) whose product with features is the attention vector's with their projection."""
     result: F64 = np.einsum("dhf,hf->dh", projection.astype(np.float64), attention.astype(np.float64))
     return result
@@ -98,13 +104,14 @@ def _projected(features: F32, vectors: F64, checkpoint: Checkpoint) -> F64:
 def glorot(dimensions: int, heads: int, seed: int) -> GatWeights:
     """Untrained weights (Glorot and Bengio 2010) with F' = d/H rounded up."""
     random, width = np.random.RandomState(seed), -(-dimensions // heads)
+    projection = drawn(random, dimensions, heads * width).reshape(dimensions, heads, width)
+    return GatWeights(projection, drawn(random, heads, width), drawn(random, heads, width))
 
-    def drawn(*shape: int) -> F64:
-        bound = math.sqrt(6 / (shape[0] + shape[-1]))
-        return random.uniform(-bound, bound, shape)
 
-    projection = drawn(dimensions, heads * width).reshape(dimensions, heads, width)
-    return GatWeights(projection, drawn(heads, width), drawn(heads, width))
+def drawn(random: np.random.RandomState, inputs: int, outputs: int) -> F64:
+    """A matrix (inputs, outputs) of random weights."""
+    bound = math.sqrt(6 / (inputs + outputs))
+    return random.uniform(-bound, bound, (inputs, outputs))
 
 
 def _uniform(dimensions: int, heads: int) -> GatWeights:

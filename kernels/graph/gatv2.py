@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, by_heads, spans
+from ..edges import Edges
 from ..errors import InvalidShape
 from ..mechanism import PAIR_OPERATIONS, Mechanism, Options
 
@@ -20,12 +21,12 @@ class MetricScorer:
         self._starts = slice_starts(dimensions, heads)
         self._temperature = temperature
 
-    def __call__(self, features: F32, centres: Rows, neighbours: Rows, checkpoint: Checkpoint) -> F64:
-        """Logits (E, H) of edges between rows (E,) of features (n, d)."""
-        logits = np.empty((len(centres), len(self._starts)))
-        for span in spans(len(centres), 8 * features.shape[1]):
-            apart = features[neighbours[span]].astype(np.float64)
-            apart -= features[centres[span]]
+    def __call__(self, features: F32, edges: Edges, checkpoint: Checkpoint) -> F64:
+        """Logits (E, H) of edges between rows of features (n, d)."""
+        logits = np.empty((len(edges), len(self._starts)))
+        for span in spans(len(edges), 8 * features.shape[1]):
+            apart = features[edges.neighbours[span]].astype(np.float64)
+            apart -= features[edges.centres[span]]
             np.add.reduceat(np.abs(apart, out=apart), self._starts, axis=1, out=logits[span])
             checkpoint()
         logits /= -self._temperature

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import F64, Rows
+from ..edges import Edges, Reached
 from .neighbours import softmax_by_centre
 
 START = 0
 """Index of the node that the paths start from."""
-
-
-@dataclass
-class Reached:
-    """Nodes that the walk has reached, best first.
-
-    node (r,): index. score (r,): product of the mean attention along the best path. logit (r,): sum of the
-    mean logits along it. head_scores (r, H): the product for each head. hop (r,): that of the first path
-    there, 0 for the start itself.
-    """
-
-    node: Rows
-    score: F64
-    logit: F64
-    head_scores: F64
-    hop: Rows
 
 
 class Walk:
@@ -52,33 +34,33 @@ class Walk:
         """Whether no path can be made better by another hop."""
         return not self._improved.any()
 
-    def step(self, nodes: int, centres: Rows, neighbours: Rows, logits: F64) -> None:
-        """One hop more, among `nodes` nodes in all, with the edges (E,) of all of `to_expand`, logits (E, H).
+    def step(self, nodes: int, edges: Edges, logits: F64) -> None:
+        """One hop more, among `nodes` nodes in all, with the edges of all of `to_expand`, logits (E, H).
 
-        Edges come as `distinct_pairs` gives them.
+        Edges come as `distinct_edges` gives them.
         """
         self._grow(nodes)
         self._expanded[self.to_expand] = True
-        self._centres = np.concatenate([self._centres, centres])
-        self._neighbours = np.concatenate([self._neighbours, neighbours])
+        self._centres = np.concatenate([self._centres, edges.centres])
+        self._neighbours = np.concatenate([self._neighbours, edges.neighbours])
         self._logits = np.concatenate([self._logits, logits])
-        self._weights = np.concatenate([self._weights, softmax_by_centre(logits, centres)])
+        self._weights = np.concatenate([self._weights, softmax_by_centre(logits, edges.centres)])
         self._hops += 1
-        edges = np.flatnonzero(self._improved[self._centres])
+        again = np.flatnonzero(self._improved[self._centres])
         if self._hops == 1:
             self._score[START] = self._head_scores[START] = 0
         self._improved[:] = False
-        self._relax(edges)
+        self._relax(again)
 
-    def reached(self, ids: npt.NDArray[np.int64], k: int | None = None) -> Reached:
-        """The k best nodes reached, all where k is None; ids, one for each node, decide ties.
+    def reached(self) -> Reached:
+        """The nodes reached: score and head_scores by the product of weights along the best path.
 
-        The start is among them where it is its own neighbour.
+        logit is the sum along it; the hop that of the first path there. The start is among them where it is
+        its own neighbour.
         """
         nodes = np.flatnonzero(self._hop >= 0)
-        order = np.lexsort((ids[nodes], -self._logit[nodes], -self._score[nodes]))
-        best = nodes[order[:k]]
-        return Reached(best, self._score[best], self._logit[best], self._head_scores[best], self._hop[best])
+        fields = (self._score, self._logit, self._head_scores, self._hop)
+        return Reached(nodes, *(field[nodes] for field in fields))
 
     def _grow(self, nodes: int) -> None:
         """Make room for nodes that have not been reached yet."""

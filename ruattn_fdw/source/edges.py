@@ -1,25 +1,25 @@
-"""The edges of a graph: the table read once, or with an index on its columns only what a walk asks for."""
+"""The table of a graph's edges: the columns of their ends and of what else they carry."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
 from ruattn_fdw.host_api import ColumnInfo, RelationInfo
-from ruattn_fdw.report import Report
-from ruattn_fdw.source.ids import IdType, as_ids, find_id_type
-from ruattn_fdw.source.relation import Source, estimated_rows, find_relation, no_such_column
-from ruattn_fdw.source.rows import NESTING, quote
+from ruattn_fdw.source.companions import NUMBERS, Number
+from ruattn_fdw.source.ids import IdType, find_id_type
+from ruattn_fdw.source.relation import (
+    VECTOR_KINDS,
+    Source,
+    estimated_rows,
+    find_relation,
+    no_such_column,
+)
 
 NAMES = (("source", "target"), ("src", "dst"), ("from_id", "to_id"))
 """How the two columns are called where nothing else is said."""
-
-End = TypeVar("End", str, np.ndarray)
 
 INDEXED = """
 SELECT a.attname
@@ -37,6 +37,7 @@ WHERE i.indrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND i.indisvalid AND 
 class EdgeSource:
     """A relation with an edge in each row. id_type is None where both ends are integers.
 
+    attribute_column holds a number or a vector of each edge, None where nothing is read but the ends.
     indexed: whether the edges around a node can be found without reading all.
     """
 
@@ -47,21 +48,39 @@ class EdgeSource:
     direction: str
     rows: float | None
     id_type: IdType | None
+    attribute_column: str | None
     indexed: bool
 
     @property
     def description(self) -> str:
         """The relation and its columns as EXPLAIN names them."""
-        return f"{self.schema}.{self.name} ({self.source_column}, {self.target_column})"
+        columns = (self.source_column, self.target_column, self.attribute_column)
+        return f"{self.schema}.{self.name} ({', '.join(column for column in columns if column)})"
+
+    @property
+    def label(self) -> str:
+        """The column of what edges carry as messages name it."""
+        return f"{self.name}.{self.attribute_column}" if self.attribute_column else self.name
+
+    def name_of(self, centre: object, neighbour: object) -> str:
+        """What the user calls the attribute of the edge between these ids."""
+        return f"{self.label} of the edge between {centre} and {neighbour}"
 
     @property
     def ways(self) -> list[tuple[str, str]]:
         """(column of the centre, column of the neighbour) for each way that edges are followed."""
-        return ways(self.source_column, self.target_column, self.direction)
+        along = (self.source_column, self.target_column)
+        against = (self.target_column, self.source_column)
+        return {"out": [along], "in": [against], "both": [along, against]}[self.direction]
 
 
 def resolve_edges(
-    edge_table: str, source_column: str | None, target_column: str | None, direction: str, nodes: Source
+    edge_table: str,
+    source_column: str | None,
+    target_column: str | None,
+    direction: str,
+    edge_column: str | None,
+    nodes: Source,
 ) -> EdgeSource:
     """The edges that these parameters mean, between nodes of that source."""
     relation = find_relation(edge_table)
@@ -77,6 +96,7 @@ def resolve_edges(
         direction,
         estimated_rows(relation),
         nodes.id_type,
+        None if edge_column is None else _choose_attribute(relation, columns, edge_column),
         False,
     )
     first_columns, _, _ = host_api.select(INDEXED, ("text",), args=(relation.oid,))
@@ -121,80 +141,16 @@ def _check_end(relation: RelationInfo, end: ColumnInfo, nodes: Source) -> None:
     )
 
 
-class Edges:
-    """Answers which edges start at given nodes; all edges, once read, stay in `memo` for rescans."""
-
-    def __init__(self, source: EdgeSource, memo: dict[str, Any], report: Report) -> None:
-        self._source, self._memo, self._report = source, memo, report
-
-    def around(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The ids (centres, neighbours) of the ends of each edge at these nodes; parallel edges repeat."""
-        with self._report.timing("read"):
-            if self._source.indexed:
-                return self._read_around(nodes)
-            centres, neighbours = self._all()
-        first = np.searchsorted(centres, nodes, side="left")
-        counts = np.searchsorted(centres, nodes, side="right") - first
-        starts = np.cumsum(counts) - counts
-        places = np.repeat(first - starts, counts) + np.arange(counts.sum())
-        return np.repeat(nodes, counts), neighbours[places]
-
-    def _all(self) -> tuple[np.ndarray, np.ndarray]:
-        kept = self._memo.get("edges")
-        if kept is None or kept[0] != self._source:
-            centres, neighbours = self._read_all()
-            order = np.argsort(centres, kind="stable")
-            self._memo["edges"] = kept = (self._source, (centres[order], neighbours[order]))
-        edges: tuple[np.ndarray, np.ndarray] = kept[1]
-        return edges
-
-    def _read_all(self) -> tuple[np.ndarray, np.ndarray]:
-        starts, ends = self._select(self._source.source_column, self._source.target_column, None)
-        return _joined(ways(starts, ends, self._source.direction))
-
-    def _read_around(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if not len(nodes):
-            return nodes, nodes
-        return _joined([self._select(*way, nodes) for way in self._source.ways])
-
-    def _select(self, centre: str, neighbour: str, nodes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        id_type = self._source.id_type
-        arguments = () if nodes is None else (as_ids(id_type, nodes if id_type is None else nodes.tolist()),)
-        kind = "id" if id_type is None else "text"
-        with NESTING.one_deeper(self._source):
-            columns, count, _ = host_api.select(
-                _statement(self._source, centre, neighbour, nodes is not None),
-                (kind, kind),
-                self._source.name,
-                arguments,
-            )
-        self._report.count("Edges Read", count)
-        empty = np.empty(0, np.int64 if id_type is None else np.str_)
-        ends = [np.asarray(column) if count else empty for column in columns]
-        return ends[0], ends[1]
-
-
-def ways(source: End, target: End, direction: str) -> list[tuple[End, End]]:
-    """(centre, neighbour) for each way that edges from source to target are followed."""
-    along, against = (source, target), (target, source)
-    return {"out": [along], "in": [against], "both": [along, against]}[direction]
-
-
-def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    centres, neighbours = zip(*parts, strict=True)
-    return np.concatenate(centres), np.concatenate(neighbours)
-
-
-def _statement(source: EdgeSource, centre: str, neighbour: str, restricted: bool) -> str:
-    """The SELECT that reads edges from `centre` to `neighbour`; `restricted` to centres in $1."""
-    ends = [f"t.{quote(column)}" for column in (centre, neighbour)]
-    statement = (
-        f"SELECT {ends[0]}, {ends[1]} FROM {quote(source.schema)}.{quote(source.name)} AS t "
-        f"WHERE {ends[0]} IS NOT NULL AND {ends[1]} IS NOT NULL"
-    )
-    if not restricted:
-        return statement
-    if source.id_type is None:
-        return f"{statement} AND {ends[0]} OPERATOR(pg_catalog.=) ANY ($1)"
-    equals = f"OPERATOR({quote(source.id_type.equality_schema)}.=)"
-    return f"{statement} AND {ends[0]} {equals} ANY ($1::{source.id_type.name}[])"
+def _choose_attribute(relation: RelationInfo, columns: Sequence[ColumnInfo], wanted: str) -> str:
+    """The column of numbers, or else of vectors."""
+    numbers = [c.name for c in columns if c.type_name.startswith(NUMBERS) and not c.type_name.endswith("]")]
+    fitting = [*numbers, *(c.name for c in columns if c.kind in VECTOR_KINDS)]
+    found = next((column for column in columns if column.name == wanted), None)
+    if found is None:
+        raise no_such_column(relation.name, wanted, fitting)
+    if wanted not in fitting:
+        raise AttentionError(
+            f"{relation.name}.{wanted} has type {found.type_name}, edge_column takes numbers or vectors",
+            hint=choices(wanted, fitting, "columns of numbers or vectors"),
+        )
+    return Number(wanted) if wanted in numbers else wanted

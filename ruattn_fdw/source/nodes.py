@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ruattn_fdw.errors import BAD_DATA, AttentionError
+from ruattn_fdw.kernels.edges import Edges
 from ruattn_fdw.memory import check_memory
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import as_id
@@ -56,13 +57,15 @@ class Nodes:
             in_order = (np.diff(order) > 0).all()
             self._add(found[order], rows.keys if in_order else rows.keys[order])
 
-    def pairs(self, centres: np.ndarray, neighbours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The indexes of both ends of edges given by ids, less the edges to missing nodes."""
+    def indexed(self, edges: Edges) -> Edges:
+        """Edges between ids as edges between indexes, less those at missing nodes."""
         order = np.argsort(self.ids)
-        known = self.ids[order]
-        places = np.searchsorted(known, neighbours).clip(max=len(known) - 1)
-        there = known[places] == neighbours
-        return order[np.searchsorted(known, centres[there])], order[places[there]]
+        known, ends, there = self.ids[order], [], np.ones(len(edges), bool)
+        for ids in (edges.centres, edges.neighbours):
+            places = np.searchsorted(known, ids).clip(max=len(known) - 1)
+            there &= known[places] == ids
+            ends.append(order[places])
+        return Edges(ends[0], ends[1], edges.attributes).take(there)
 
     def _read(self, ids: np.ndarray) -> Rows:
         wanted = ids if self._source.id_type is None else ids.tolist()

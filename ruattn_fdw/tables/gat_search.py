@@ -7,20 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
-from ruattn_fdw.kernels.graph.neighbours import distinct_pairs
-from ruattn_fdw.kernels.graph.paths import Reached, Walk
-from ruattn_fdw.kernels.mechanism import EdgeScorer, Mechanism, parse_options, parse_temperature
-from ruattn_fdw.memory import check_memory
+from ruattn_fdw.kernels.edges import Reached
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
-from ruattn_fdw.source.edges import Edges, EdgeSource, resolve_edges
-from ruattn_fdw.source.nodes import Nodes
-from ruattn_fdw.source.relation import Source
-from ruattn_fdw.tables import naming, shared
-from ruattn_fdw.values import Unknown
+from ruattn_fdw.tables import graph, shared
+from ruattn_fdw.tables.graph_explain import explain
+from ruattn_fdw.tables.graph_scans import diffused, walked
 
 STARTUP_COST = 10.0
 COST_OF_READING_AN_EDGE = 0.01
@@ -80,7 +74,7 @@ SEARCH = Table(
             "integer",
             "number of nearly equal slices of the features, each a head of its own",
             minimum=1,
-            default=4,
+            default_help="4, or 1 for mechanisms without heads",
         ),
         shared.k_nearest("number of nodes wanted"),
         shared.TEMPERATURE,
@@ -112,27 +106,22 @@ UNUSED = {"model": "mechanisms with a named weight set"}
 
 
 class GatSearch(AttentionTable):
-    """Walks from the query node, reading edges and features as it meets them."""
+    """Walks from the query node along the edges, or spreads over all that it leads to."""
 
     declaration = SEARCH
 
     def scan(
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
-        """Walk, and rank the nodes that were reached."""
+        """Rank the nodes that were reached."""
         shared.refuse_unused(arguments, UNUSED)
-        mechanism = shared.settle_mechanism(arguments, SEARCH.name)
+        mechanism = graph.settle_mechanism(arguments)
         with report.timing("check"):
-            node_source, edge_source = settle_graph(arguments)
-        nodes = Nodes(node_source, arguments["query_node_id"], report)
-        scorer = edge_scorer(mechanism, arguments, nodes.features, memo)
-        walk = Walk(arguments["num_heads"])
-        edges = Edges(edge_source, memo, report)
-        for _ in range(arguments["hops"]):
-            if walk.ended:
-                break
-            expand(walk, nodes, edges, scorer, arguments, report)
-        return emit(walk.reached(nodes.ids, arguments["k"]), nodes.ids, wanted)
+            options = graph.settle_options(mechanism, arguments)
+            sources = graph.settle_graph(arguments, options)
+        scan = graph.Scan(mechanism, options, arguments, sources, memo, report)
+        reached = walked(scan) if mechanism.weigh_graph is None else diffused(scan)
+        return emit(reached, scan.nodes.ids, wanted)
 
     def cost(self, arguments: Arguments) -> Cost:
         """Without an index all edges are read first; the neighbourhood decides how many rows come."""
@@ -146,68 +135,16 @@ class GatSearch(AttentionTable):
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism and its weights, nodes, edges and how they are read, parameters in effect."""
         shared.refuse_unused(arguments, UNUSED)
-        return [
-            *_explain_mechanism(arguments),
-            *_explain_graph(arguments),
-            ("Parameters", arguments.summary()),
-        ]
-
-
-def settle_graph(arguments: Arguments) -> tuple[Source, EdgeSource]:
-    """Nodes and edges, with the columns that were chosen put in effect."""
-    nodes = naming.resolve_as(arguments, "node_table", "node_id_column", "feature_column")
-    edges = resolve_edges(
-        arguments["edge_table"],
-        arguments["source_column"],
-        arguments["target_column"],
-        arguments["direction"],
-        nodes,
-    )
-    arguments.settle("source_column", edges.source_column)
-    arguments.settle("target_column", edges.target_column)
-    return nodes, edges
-
-
-def edge_scorer(
-    mechanism: Mechanism, arguments: Arguments, features: np.ndarray, memo: dict[str, Any]
-) -> EdgeScorer:
-    """The mechanism made ready for these features; tells the user what there is to know of its weights."""
-    assert mechanism.edges is not None
-    heads = arguments["num_heads"]
-    with shared.kernel_errors():
-        options = parse_options(mechanism, arguments["options"] or {})
-        temperature = parse_temperature(mechanism, arguments["temperature"])
-        scorer = mechanism.edges(features.shape[1], heads, temperature, options)
-    shared.send_remark(mechanism, features, heads, options, memo)
-    return scorer
-
-
-def expand(
-    walk: Walk, nodes: Nodes, edges: Edges, scorer: EdgeScorer, arguments: Arguments, report: Report
-) -> None:
-    """One hop: read the edges of the nodes to expand, meet their neighbours, and let the paths grow."""
-    at = walk.to_expand
-    centres, neighbours = edges.around(nodes.ids[at])
-    nodes.meet(neighbours)
-    host_api.check_interrupts()
-    with report.timing("kernel"), shared.kernel_errors():
-        loops = at if arguments["self_loops"] else at[:0]
-        pairs = distinct_pairs(*nodes.pairs(centres, neighbours), loops)
-        check_memory(
-            "the weights of the edges", 24 * len(pairs[0]) * arguments["num_heads"], "take fewer hops"
-        )
-        logits = scorer(nodes.features, *pairs, host_api.check_interrupts)
-        host_api.check_interrupts()
-        walk.step(len(nodes), *pairs, logits)
-    host_api.check_interrupts()
+        return explain(arguments)
 
 
 def emit(reached: Reached, ids: np.ndarray, wanted: Sequence[str]) -> Iterator[Batch]:
     """The one batch of the result columns."""
+    known = ~np.isnan(reached.logit)
     columns: dict[str, Any] = {
         "node_id": shown(ids[reached.node]),
         "attention_score": reached.score.astype(np.float32),
-        "logit": reached.logit.astype(np.float32),
+        "logit": (reached.logit.astype(np.float32), known),
         "rank": np.arange(1, len(reached.node) + 1),
         "hop": reached.hop.astype(np.int32),
     }
@@ -225,32 +162,3 @@ def shown(ids: np.ndarray) -> np.ndarray | list[str]:
 def _size(arguments: Arguments, name: str) -> float:
     size = shared.known_size(arguments.known(name))
     return DEFAULT_ROWS if size is None else size
-
-
-def _explain_mechanism(arguments: Arguments) -> list[tuple[str, object]]:
-    line = shared.explain_mechanism(arguments, SEARCH.name)
-    if any(isinstance(arguments[name], Unknown) for name in ("attention_type", "options")):
-        return [line]
-    mechanism = shared.find_mechanism(arguments["attention_type"], SEARCH.name)
-    assert mechanism.edges is not None
-    with shared.kernel_errors():
-        options = parse_options(mechanism, arguments["options"] or {})
-        mechanism.edges(1, 1, 1.0, options)
-    init = options.get("init")
-    return [line, ("Weights", f"{init}, untrained" if init else "metric, -||h_i - h_j||_1")]
-
-
-def _explain_graph(arguments: Arguments) -> list[tuple[str, object]]:
-    """The lines about the graph, as far as the parameters that name it are known."""
-    names = ("node_table", "edge_table", "node_id_column", "feature_column", "source_column", "target_column")
-    for name in (*names, "direction"):
-        if isinstance(arguments[name], Unknown):
-            return [("Graph", arguments[name].text)]
-    nodes, edges = settle_graph(arguments)
-    reading = "by index, the edges around each node" if edges.indexed else "all edges, once"
-    return [
-        ("Nodes", nodes.description),
-        ("Edges", edges.description),
-        ("Edge Access", reading),
-        ("Dtype", "float32"),
-    ]

@@ -19,3 +19,25 @@ def gat_over_keys(query, keys, weights, slope=0.2, temperature=1.0) -> Expected:
             scores.append((e if e > 0 else slope * e) / temperature)
         logits.append(np.array(scores))
     return softmax_over_heads(logits)
+
+
+def edge_featured_gat(features, edges, attributes, num_heads, temperature=1.0):
+    """Logits (E, H) of version 2 without a model: edges are (centre, neighbour), each with its weight."""
+    features = np.asarray(features, np.float64)
+    logits = []
+    for (centre, neighbour), weight in zip(edges, attributes, strict=True):
+        parts = np.array_split(np.abs(features[centre] - features[neighbour]), num_heads)
+        logits.append([(-part.sum() + np.log(weight)) / temperature for part in parts])
+    return np.array(logits)
+
+
+def ppr_diffusion(n, weights, start, alpha=0.15):
+    """a (n,) from weights {(i, j): w_ij} of the edges, by the inverse."""
+    steps = np.zeros((n, n))
+    for (i, j), weight in weights.items():
+        steps[i, j] = weight / sum(other for (k, _), other in weights.items() if k == i)
+    restart = np.eye(n)[start]
+    for i in range(n):
+        if not steps[i].any():
+            steps[i] = restart
+    return alpha * np.linalg.inv(np.eye(n) - (1 - alpha) * steps.T) @ restart

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from geometry_twins import TWINS
 from ruattn_fdw.kernels.arrays import uninterrupted
+from ruattn_fdw.kernels.edges import Edges
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape
 from ruattn_fdw.kernels.graph.gat import GatScorer, GatWeights, glorot
-from ruattn_fdw.kernels.graph.neighbours import distinct_pairs, softmax_by_centre
+from ruattn_fdw.kernels.graph.neighbours import distinct_edges, softmax_by_centre
 from ruattn_fdw.kernels.mechanism import parse_options
 from ruattn_fdw.kernels.registry import find
 
@@ -27,7 +28,7 @@ def weights_of(scorer, features, edges):
     """Weights (E, H) of edges given as (centre, neighbour)."""
     centres, neighbours = np.array(edges).T
     order = np.argsort(centres, kind="stable")
-    logits = scorer(features, centres[order], neighbours[order], uninterrupted)
+    logits = scorer(features, Edges(centres[order], neighbours[order]), uninterrupted)
     weights = np.empty_like(logits)
     weights[order] = softmax_by_centre(logits, centres[order])
     return weights
@@ -118,9 +119,11 @@ def test_gat_ranks_neighbours_alike_for_every_centre_and_gatv2_does_not():
     np.testing.assert_array_equal(dynamic.argmax(axis=1), np.arange(12))
 
 
-def test_pairs_are_distinct_and_in_order():
-    centres, neighbours = distinct_pairs(np.array([2, 0, 2, 2]), np.array([1, 1, 1, 2]), np.array([0, 2]))
-    assert list(zip(centres, neighbours, strict=True)) == [(0, 0), (0, 1), (2, 1), (2, 2)]
+def test_edges_are_distinct_and_in_order():
+    given = Edges(np.array([2, 0, 2, 2]), np.array([1, 1, 1, 2]))
+    found = distinct_edges(given, np.array([0, 2]))
+    assert list(zip(found.centres, found.neighbours, strict=True)) == [(0, 0), (0, 1), (2, 1), (2, 2)]
+    assert found.attributes is None
 
 
 def test_the_softmax_of_no_edges_is_nothing():
@@ -136,5 +139,5 @@ def test_far_nodes_do_not_underflow_into_nan():
 def test_checkpoint_is_called_between_blocks_of_edges():
     features, calls = np.zeros((2, 1000), np.float32), []
     ends = np.zeros(1000, np.intp)
-    GATV2.edges(1000, 4, 1.0, {})(features, ends, ends, lambda: calls.append(1))
+    GATV2.edges(1000, 4, 1.0, {})(features, Edges(ends, ends), lambda: calls.append(1))
     assert len(calls) > 10

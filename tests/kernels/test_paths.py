@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ruattn_fdw.kernels.graph.neighbours import distinct_pairs, softmax_by_centre
+from ruattn_fdw.kernels.edges import Edges
+from ruattn_fdw.kernels.graph.neighbours import distinct_edges, softmax_by_centre
 from ruattn_fdw.kernels.graph.paths import Walk
 
 NODES, HEADS = 9, 2
-IDS = np.arange(NODES) * 10
 
 
 def random_graph(seed, loops):
-    """Distinct pairs, logits (E, H) and weights (E, H)."""
+    """Distinct edges, logits (E, H) and weights (E, H)."""
     random = np.random.RandomState(seed)
     centres, neighbours = random.randint(NODES, size=(2, 16))
     every = np.arange(NODES) if loops else np.empty(0, np.intp)
-    pairs = distinct_pairs(centres, neighbours, every)
-    logits = random.standard_normal((len(pairs[0]), HEADS)) * 2
-    return pairs, logits, softmax_by_centre(logits, pairs[0])
+    edges = distinct_edges(Edges(centres, neighbours), every)
+    logits = random.standard_normal((len(edges), HEADS)) * 2
+    return edges, logits, softmax_by_centre(logits, edges.centres)
 
 
-def walked(pairs, logits, hops):
+def walked(edges, logits, hops):
     walk = Walk(HEADS)
     for _ in range(hops):
         if walk.ended:
             break
-        mine = np.isin(pairs[0], walk.to_expand)
-        walk.step(NODES, pairs[0][mine], pairs[1][mine], logits[mine])
+        mine = np.isin(edges.centres, walk.to_expand)
+        walk.step(NODES, edges.take(mine), logits[mine])
     return walk
 
 
-def by_all_paths(pairs, logits, weights, hops):
+def by_all_paths(graph, logits, weights, hops):
     """node -> (score, logit, head scores, first hop) of its best path from node 0."""
     best: dict[int, tuple] = {}
-    edges = list(zip(*pairs, range(len(pairs[0])), strict=True))
+    edges = list(zip(graph.centres, graph.neighbours, range(len(graph)), strict=True))
     paths = [(0, 1.0, 0.0, np.ones(HEADS))]
     for hop in range(1, hops + 1):
         paths = [
@@ -57,7 +57,7 @@ def by_all_paths(pairs, logits, weights, hops):
 @pytest.mark.parametrize("seed", range(12))
 def test_every_node_has_its_best_path(seed, hops, loops):
     graph = random_graph(seed, loops)
-    reached = walked(*graph[:2], hops).reached(IDS)
+    reached = walked(*graph[:2], hops).reached()
     expected = by_all_paths(*graph, hops)
     assert sorted(reached.node) == sorted(expected)
     for place, node in enumerate(reached.node):
@@ -70,44 +70,44 @@ def test_every_node_has_its_best_path(seed, hops, loops):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_after_one_hop_the_scores_sum_to_1(seed):
-    reached = walked(*random_graph(seed, True)[:2], 1).reached(IDS)
+    reached = walked(*random_graph(seed, True)[:2], 1).reached()
     assert reached.score.sum() == pytest.approx(1)
     assert set(reached.hop[reached.node == 0]) == {0}
 
 
 def test_a_detour_may_be_better_than_the_direct_edge():
-    pairs = np.array([0, 0, 1]), np.array([1, 2, 2])
+    edges = Edges(np.array([0, 0, 1]), np.array([1, 2, 2]))
     logits = np.log(np.array([[0.9, 0.9], [0.1, 0.1], [1.0, 1.0]]))
-    reached = walked(pairs, logits, 2).reached(IDS[:3])
+    reached = walked(edges, logits, 2).reached()
     assert reached.score[reached.node == 2] == pytest.approx(0.9)
     assert reached.hop[reached.node == 2] == 1
 
 
 def test_equal_nodes_come_by_id_and_k_cuts():
-    pairs = np.zeros(4, np.intp), np.arange(1, 5)
+    edges = Edges(np.zeros(4, np.intp), np.arange(1, 5))
     ids = np.array([0, 40, 10, 30, 20, 0, 0, 0, 0])
-    walk = walked(pairs, np.zeros((4, HEADS)), 1)
-    np.testing.assert_array_equal(walk.reached(ids).node, [2, 4, 3, 1])
-    np.testing.assert_array_equal(walk.reached(ids, 2).node, [2, 4])
+    walk = walked(edges, np.zeros((4, HEADS)), 1)
+    np.testing.assert_array_equal(walk.reached().best(ids).node, [2, 4, 3, 1])
+    np.testing.assert_array_equal(walk.reached().best(ids, 2).node, [2, 4])
 
 
 def test_a_node_alone_reaches_nothing_without_a_loop():
     nothing = np.empty(0, np.intp)
-    walk = walked((nothing, nothing), np.empty((0, HEADS)), 3)
-    assert not len(walk.reached(IDS).node)
+    walk = walked(Edges(nothing, nothing), np.empty((0, HEADS)), 3)
+    assert not len(walk.reached().node)
     assert walk.ended
 
 
 def test_a_long_walk_ends_when_nothing_gets_better():
-    pairs = np.array([0, 1, 2]), np.array([1, 2, 0])
-    walk = walked(pairs, np.zeros((3, HEADS)), 1000)
+    edges = Edges(np.array([0, 1, 2]), np.array([1, 2, 0]))
+    walk = walked(edges, np.zeros((3, HEADS)), 1000)
     assert walk.ended
-    np.testing.assert_array_equal(walk.reached(IDS).hop, [1, 2])
+    np.testing.assert_array_equal(sorted(walk.reached().hop), [1, 2])
 
 
 def test_nodes_may_be_met_on_the_way():
     walk = Walk(HEADS)
-    walk.step(2, np.array([0]), np.array([1]), np.zeros((1, HEADS)))
+    walk.step(2, Edges(np.array([0]), np.array([1])), np.zeros((1, HEADS)))
     np.testing.assert_array_equal(walk.to_expand, [1])
-    walk.step(3, np.array([1]), np.array([2]), np.zeros((1, HEADS)))
-    np.testing.assert_array_equal(walk.reached(IDS[:3]).node, [1, 2])
+    walk.step(3, Edges(np.array([1]), np.array([2])), np.zeros((1, HEADS)))
+    np.testing.assert_array_equal(walk.reached().best(np.arange(3)).node, [1, 2])

@@ -20,12 +20,13 @@ OPTIONS = {  # what a mechanism cannot do without
     "gat": {"init": "seeded"},
     "additive": {"init": "identity"},
     "sliced_wasserstein": {"token_dim": 1},
+    "edge_featured_gat": {"init": "seeded", "edge_column": "weight"},
 }
 TABLES = """
 CREATE TABLE two (id int PRIMARY KEY, v real[]);
 INSERT INTO two VALUES (1, '{0.5,0}'), (2, '{0,0.5}');
-CREATE TABLE links (source int, target int);
-INSERT INTO links VALUES (1, 2);
+CREATE TABLE links (source int, target int, weight real);
+INSERT INTO links VALUES (1, 2, 0.5);
 """
 
 ROWS = {"mha_search": 2, "cross_attention": 4, "sliding_attention": 2, "gat_search": 2, "moe_route": 2}

@@ -1,7 +1,8 @@
-"""Graph attention by PyTorch Geometric."""
+"""Graph attention by PyTorch Geometric, personalised PageRank by NetworkX."""
 
 from __future__ import annotations
 
+import networkx
 import numpy as np
 import torch
 from torch_geometric.nn import GATConv, GATv2Conv
@@ -17,11 +18,16 @@ def random_graph(nodes: int, edges: int) -> torch.Tensor:
 
 
 def save_graph(
-    name: str, features: torch.Tensor, layer: torch.nn.Module, edges: torch.Tensor, **given: object
+    name: str,
+    features: torch.Tensor,
+    layer: torch.nn.Module,
+    edges: torch.Tensor,
+    attributes: torch.Tensor | None = None,
+    **given: object,
 ) -> None:
     """The weights of each edge among those of its target, self-loops added."""
     with torch.no_grad():
-        _, (ends, weights) = layer(features, edges, return_attention_weights=True)
+        _, (ends, weights) = layer(features, edges, attributes, return_attention_weights=True)
     arrays = {"source": ends[0], "target": ends[1], "weights": weights, **given}
     numbers = {key: np.asarray(value) for key, value in arrays.items()}
     np.savez_compressed(FOLDER / f"{name}.npz", features=features.numpy().astype(np.float32), **numbers)
@@ -46,6 +52,48 @@ def metric_gatv2(width: int, heads: int, slope: float) -> GATv2Conv:
     return layer
 
 
+def make_edge_featured(features: torch.Tensor, edges: torch.Tensor, heads: int) -> None:
+    """Both versions with four features of each edge; loops, which come last, get the mean of these."""
+    given = numbers(8, edges.shape[1], 4)
+    width, out = features.shape[1], 3
+
+    def of_heads(weight: torch.Tensor) -> torch.Tensor:
+        return weight.detach().T.reshape(-1, heads, out)
+
+    torch.manual_seed(9)
+    static = GATConv(width, out, heads, edge_dim=4, bias=False).double()
+    tensors = {
+        "projection": of_heads(static.lin.weight),
+        "source_vector": static.att_src.detach()[0],
+        "target_vector": static.att_dst.detach()[0],
+        "edge_projection": of_heads(static.lin_edge.weight),
+        "edge_vector": static.att_edge.detach()[0],
+    }
+    save_graph("edge_featured_gat_v1", features, static, edges, given, given_features=given, **tensors)
+    dynamic = GATv2Conv(width, out, heads, edge_dim=4, bias=False).double()
+    dynamic.lin_l.bias, dynamic.lin_r.bias = None, None
+    tensors = {
+        "neighbour_projection": of_heads(dynamic.lin_l.weight),
+        "centre_projection": of_heads(dynamic.lin_r.weight),
+        "edge_projection": of_heads(dynamic.lin_edge.weight),
+        "attention": dynamic.att.detach()[0],
+    }
+    save_graph("edge_featured_gat_v2", features, dynamic, edges, given, given_features=given, **tensors)
+
+
+def make_ppr(nodes: int, edges: torch.Tensor, alpha: float) -> None:
+    """Visits of a walk from node 0 over weighted edges, of which the last nodes have none to go on."""
+    kept = edges[:, edges[0] < nodes - 5]
+    weights = np.random.RandomState(10).uniform(0.1, 3, kept.shape[1])
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(range(nodes))
+    graph.add_weighted_edges_from(zip(*kept.tolist(), weights.tolist(), strict=True))
+    ranks = networkx.pagerank(graph, 1 - alpha, {0: 1}, max_iter=10_000, tol=1e-16)
+    scores = np.array([ranks[node] for node in range(nodes)])
+    arrays = {"source": kept[0], "target": kept[1], "weights": weights, "alpha": alpha, "scores": scores}
+    np.savez_compressed(FOLDER / "ppr_diffusion.npz", **{name: np.asarray(a) for name, a in arrays.items()})
+
+
 def make() -> None:
     features, edges, heads = numbers(6, 40, 10), random_graph(40, 200), 4
     save_graph("gatv2", features, metric_gatv2(10, heads, 0.2), edges)
@@ -54,3 +102,5 @@ def make() -> None:
     projection = layer.lin.weight.detach().T.reshape(10, heads, 3)
     attention = {"source_vector": layer.att_src.detach()[0], "target_vector": layer.att_dst.detach()[0]}
     save_graph("gat", features, layer, edges, projection=projection, **attention)
+    make_edge_featured(features, edges, heads)
+    make_ppr(40, edges, 0.15)
