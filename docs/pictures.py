@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings, weigh_batch
-from ruattn_fdw.kernels.edges import Edges
+from ruattn_fdw.kernels.edges import Edges, GraphProblem
 from ruattn_fdw.kernels.graph.neighbours import softmax_by_centre
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options
 from ruattn_fdw.kernels.positions import Order
@@ -32,6 +32,7 @@ COLOUR, MUTED, OTHER = "#31688e", "#c8ccd0", "#b5452c"
 COLUMNS = 3
 OPTIONS: dict[str, dict[str, Any]] = {
     "additive": {"init": "identity"},
+    "edge_featured_gat": {"version": 2},
     "gat": {"init": "seeded"},
     "local_global": {"window": 8, "global_tokens": 2},
     "mincut_gated": {"knn": 4},
@@ -103,19 +104,35 @@ def draw_sequence(axes: Axes, mechanism: Mechanism) -> None:
 
 
 def draw_graph(axes: Axes, mechanism: Mechanism) -> None:
-    """The attention of one node to its neighbours."""
-    assert mechanism.edges is not None
+    """The attention of one node to those that its edges lead to."""
     _, keys = points()
-    neighbours = np.arange(1, len(keys), 4)
-    edges = Edges(np.zeros(len(neighbours), np.intp), neighbours)
+    edges = star_and_chains(len(keys))
     options = parse_options(mechanism, OPTIONS.get(mechanism.name, {}))
-    logits = mechanism.edges(2, 1, 0.4, options)(keys, edges, lambda: None)
-    weights = softmax_by_centre(logits, edges.centres)[:, 0]
-    for end in neighbours:
-        axes.plot(*keys[[0, end]].T, color=MUTED, linewidth=0.8, zorder=0)
-    axes.scatter(*keys[neighbours].T, s=8 + 170 * weights / weights.max(), c=COLOUR, alpha=0.75, linewidths=0)
+    weights = np.zeros(len(keys))
+    if mechanism.weigh_graph is not None:
+        found = mechanism.weigh_graph(GraphProblem(keys, edges, 0, 0.4, options, lambda: None))
+        weights[found.node] = found.score
+        edges = edges.take(weights[edges.centres] > 0)
+    else:
+        assert mechanism.edges is not None
+        edges = edges.take(edges.centres == 0)
+        logits = mechanism.edges(2, 1, 0.4, options)(keys, edges, lambda: None)
+        weights[edges.neighbours] = softmax_by_centre(logits, edges.centres)[:, 0]
+    weights[0] = 0
+    for ends in zip(edges.centres, edges.neighbours, strict=True):
+        axes.plot(*keys[list(ends)].T, color=MUTED, linewidth=0.8, zorder=0)
+    shown = np.unique(edges.neighbours)
+    areas = 8 + 170 * weights[shown] / weights.max()
+    axes.scatter(*keys[shown].T, s=areas, c=COLOUR, alpha=0.75, linewidths=0)
     axes.plot(*keys[0], marker="*", markersize=13, color="black", linestyle="none")
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", xticks=[], yticks=[])
+
+
+def star_and_chains(nodes: int) -> Edges:
+    """Edges from node 0 to every fourth, and from each of these to the three that follow, one by one."""
+    first = np.arange(1, nodes, 4)
+    chained = np.setdiff1d(np.arange(1, nodes - 1), first + 3)
+    return Edges(np.concatenate([0 * first, chained]), np.concatenate([first, chained + 1]))
 
 
 def draw_matrix(axes: Axes, mechanism: Mechanism) -> None:

@@ -28,7 +28,14 @@ WHERE  g.node_table = 'documents' AND g.edge_table = 'links' AND g.query_node_id
        AND g.temperature = 5 AND g.hops = 2 AND g.direction = 'out' AND g.k = 10
 ORDER  BY g.attention_score DESC;
 
--- The same as a function, without the document itself.
+-- All documents that the links lead to, by the visits of a walk that returns with probability 0.3 at each step.
+SELECT d.title, g.attention_score, g.hop
+FROM   gat_search g JOIN documents d ON d.id = g.node_id
+WHERE  g.node_table = 'documents' AND g.edge_table = 'links' AND g.query_node_id = (SELECT min(source) FROM links)
+       AND g.attention_type = 'ppr_diffusion' AND g.options = '{"alpha": 0.3}' AND g.direction = 'out' AND g.k = 10
+ORDER  BY g.attention_score DESC;
+
+-- The neighbours again by a function, without the document itself.
 SELECT * FROM ruvector_gat_search('documents', 'links', (SELECT min(source) FROM links), num_heads => 8, k => 3);
 
 -- How the edges were read, and how many.

@@ -33,6 +33,8 @@ class Edges:
 
     def followed_by(self, others: Edges) -> Edges:
         """These edges and then the others, which have attributes if these have."""
+        if not (len(self) and len(others)):
+            return self if len(self) else others
         attributes = None
         if self.attributes is not None and others.attributes is not None:
             attributes = np.concatenate([self.attributes, others.attributes])

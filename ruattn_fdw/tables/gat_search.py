@@ -21,6 +21,8 @@ COST_OF_READING_AN_EDGE = 0.01
 COST_OF_A_RESULT_ROW = 0.05
 DEGREE = 10
 """Neighbours of a node, for the planner, where the tables' sizes are not known."""
+MOST_HOPS = 8
+"""Hops within which the planner expects that all is reached."""
 
 SEARCH = Table(
     name="gat_search",
@@ -127,7 +129,8 @@ class GatSearch(AttentionTable):
         """Without an index all edges are read first; the neighbourhood decides how many rows come."""
         edges, nodes = _size(arguments, "edge_table"), _size(arguments, "node_table")
         degree = max(DEGREE, 2 * edges / max(nodes, 1))
-        reached = min(degree ** min(arguments.known("hops") or 1, 8), max(nodes, 1))
+        hops = MOST_HOPS if _reaches_all(arguments) else min(arguments.known("hops") or 1, MOST_HOPS)
+        reached = min(degree**hops, max(nodes, 1))
         rows = max(1, min(arguments.known("k") or reached, reached))
         startup = STARTUP_COST + COST_OF_READING_AN_EDGE * min(edges, degree * reached)
         return Cost(rows, startup, startup + COST_OF_A_RESULT_ROW * rows)
@@ -162,3 +165,8 @@ def shown(ids: np.ndarray) -> np.ndarray | list[str]:
 def _size(arguments: Arguments, name: str) -> float:
     size = shared.known_size(arguments.known(name))
     return DEFAULT_ROWS if size is None else size
+
+
+def _reaches_all(arguments: Arguments) -> bool:
+    name = arguments.known("attention_type")
+    return name is not None and shared.find_mechanism(name, SEARCH.name).weigh_graph is not None

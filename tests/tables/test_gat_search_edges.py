@@ -108,6 +108,14 @@ def test_untrained_weights_take_numbers_and_vectors(
     assert notices == ["the weights of edge_featured_gat are untrained: drawn at random, nothing is learned"]
 
 
+def test_vectors_may_be_found_in_one_direction_only_or_in_none(search: Search, db: Connection[Any]) -> None:
+    options = '{"init": "seeded", "edge_column": "kind"}'
+    db.execute("DELETE FROM links WHERE target = 1")
+    assert set(scores(search(options))) == {1, 2, 3}
+    db.execute("TRUNCATE links")
+    assert scores(search(options)) == {1: 1}
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
