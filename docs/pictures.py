@@ -22,6 +22,7 @@ from matplotlib.axes import Axes
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings, weigh_batch
 from ruattn_fdw.kernels.edges import Edges, GraphProblem
+from ruattn_fdw.kernels.graph.attributes import EDGE_COLUMN
 from ruattn_fdw.kernels.graph.neighbours import softmax_by_centre
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options
 from ruattn_fdw.kernels.positions import Order
@@ -104,9 +105,10 @@ def draw_sequence(axes: Axes, mechanism: Mechanism) -> None:
 
 
 def draw_graph(axes: Axes, mechanism: Mechanism) -> None:
-    """The attention of one node to those that its edges lead to."""
+    """The attention of one node to those that its edges lead to; thicker edges weigh more."""
     _, keys = points()
-    edges = star_and_chains(len(keys))
+    weighed = any(option.name == EDGE_COLUMN for option in mechanism.parameters)
+    edges = star_and_chains(len(keys), weighed)
     options = parse_options(mechanism, OPTIONS.get(mechanism.name, {}))
     weights = np.zeros(len(keys))
     if mechanism.weigh_graph is not None:
@@ -119,8 +121,9 @@ def draw_graph(axes: Axes, mechanism: Mechanism) -> None:
         logits = mechanism.edges(2, 1, 0.4, options)(keys, edges, lambda: None)
         weights[edges.neighbours] = softmax_by_centre(logits, edges.centres)[:, 0]
     weights[0] = 0
-    for ends in zip(edges.centres, edges.neighbours, strict=True):
-        axes.plot(*keys[list(ends)].T, color=MUTED, linewidth=0.8, zorder=0)
+    widths = np.ones(len(edges)) if edges.attributes is None else edges.attributes
+    for centre, neighbour, width in zip(edges.centres, edges.neighbours, widths, strict=True):
+        axes.plot(*keys[[centre, neighbour]].T, color=MUTED, linewidth=0.8 * width, zorder=0)
     shown = np.unique(edges.neighbours)
     areas = 8 + 170 * weights[shown] / weights.max()
     axes.scatter(*keys[shown].T, s=areas, c=COLOUR, alpha=0.75, linewidths=0)
@@ -128,11 +131,16 @@ def draw_graph(axes: Axes, mechanism: Mechanism) -> None:
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", xticks=[], yticks=[])
 
 
-def star_and_chains(nodes: int) -> Edges:
-    """Edges from node 0 to every fourth, and from each of these to the three that follow, one by one."""
+def star_and_chains(nodes: int, weighed: bool) -> Edges:
+    """Edges from node 0 to every fourth, and from each of these to the three that follow, one by one.
+
+    Where they are weighed every second edge of node 0 weighs three times as much as the others.
+    """
     first = np.arange(1, nodes, 4)
     chained = np.setdiff1d(np.arange(1, nodes - 1), first + 3)
-    return Edges(np.concatenate([0 * first, chained]), np.concatenate([first, chained + 1]))
+    weights = np.concatenate([1.0 + 2 * (np.arange(len(first)) % 2), np.ones(len(chained))])
+    ends = np.concatenate([0 * first, chained]), np.concatenate([first, chained + 1])
+    return Edges(*ends, weights if weighed else None)
 
 
 def draw_matrix(axes: Axes, mechanism: Mechanism) -> None:
