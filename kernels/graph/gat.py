@@ -143,7 +143,9 @@ def key_scorer(query: F64, temperature: float, options: Options, dtype: type) ->
     return KeyScorer(query, weights, float(options["negative_slope"]), temperature, dtype)
 
 
-def projected_values(keys: F32, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
+def projected_values(
+    keys: F32, query_width: int, heads: int, options: Options, checkpoint: Checkpoint
+) -> F32:
     """The values W^h k of each head side by side (n, d), or the keys themselves under uniform weights."""
     if options["init"] == "uniform":
         return keys

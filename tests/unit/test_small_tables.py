@@ -50,7 +50,7 @@ TABLE_QUALS = {
 }
 OPTIONS = {
     "additive": {"init": "identity"},
-    "gat": {"init": "seeded"},
+    "gat": {"init": "uniform"},
     "sliced_wasserstein": {"token_dim": 1},
     "diffusion": {"max_rows": 1024},
 }
