@@ -14,7 +14,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-mpl.use("svg")
+mpl.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -175,11 +175,10 @@ def draw(family: str) -> None:
     for axes in grid.flat[len(members) :]:
         axes.set_axis_off()
     figure.tight_layout()
-    figure.savefig(HERE / f"{family}.svg", metadata={"Date": None})
+    figure.savefig(HERE / f"{family}.png", dpi=110, metadata={"Software": None})
     plt.close(figure)
 
 
 if __name__ == "__main__":
-    mpl.rcParams["svg.hashsalt"] = "ruattn"
     for name in dict.fromkeys(mechanism.family for mechanism in MECHANISMS):
         draw(name)

@@ -101,7 +101,10 @@ def find(name: str) -> Mechanism:
 
 
 def _suggestion(name: str) -> str:
-    near = difflib.get_close_matches(spelling(name[:60]), _BY_SPELLING, n=3, cutoff=0.6)
+    written = spelling(name[:60])
+    near = difflib.get_close_matches(written, _BY_SPELLING, n=3, cutoff=0.6)
+    likeness = [difflib.SequenceMatcher(None, written, key).ratio() for key in near]
+    near = [key for key, ratio in zip(near, likeness, strict=True) if ratio > 0.9 * likeness[0]]
     names = list(dict.fromkeys(_BY_SPELLING[key].name for key in near))
     if names:
         return f"Did you mean {' or '.join(names)}?"

@@ -55,8 +55,8 @@ def test_every_page_is_linked_from_the_first() -> None:
 def test_every_family_has_a_page_with_a_picture_and_a_section_for_each_member(family: str) -> None:
     text = (DOCS / "mechanisms" / f"{family}.md").read_text()
     sections = re.split(r"^## ", text, flags=re.MULTILINE)
-    assert f"]({family}.svg)" in sections[0]
-    assert (DOCS / "mechanisms" / f"{family}.svg").exists()
+    assert f"]({family}.png)" in sections[0]
+    assert (DOCS / "mechanisms" / f"{family}.png").exists()
     members = [mechanism.name for mechanism in MECHANISMS if mechanism.family == family]
     assert [section.split("\n")[0] for section in sections[1:]] == members
     for name, section in zip(members, sections[1:], strict=True):

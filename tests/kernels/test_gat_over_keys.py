@@ -84,6 +84,6 @@ def test_all_queries_rank_the_keys_alike_where_slope_bends_nothing():
 
 def test_values_are_projected_with_checkpoints():
     calls = []
-    GAT.own_values(sample(5000)[1], 4, {"init": "seeded", "seed": 0}, lambda: calls.append(1))
+    GAT.own_values(sample(5000)[1], 60, 4, {"init": "seeded", "seed": 0}, lambda: calls.append(1))
     assert len(calls) > 3
-    assert GAT.own_values(sample(5)[1], 4, {"init": "uniform", "seed": 0}, uninterrupted).shape == (5, 60)
+    assert GAT.own_values(sample(5)[1], 60, 4, {"init": "uniform", "seed": 0}, uninterrupted).shape == (5, 60)
