@@ -24,6 +24,7 @@
 extern int	host_threads;
 extern int	host_max_memory_kb;
 extern char *host_python_path;
+extern char *host_features;
 
 /* interpreter.c */
 typedef struct HostBridge

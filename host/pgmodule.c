@@ -265,6 +265,8 @@ module_setting(PyObject *self, PyObject *args)
 		return PyLong_FromLongLong((long long) host_max_memory_kb * 1024);
 	if (strcmp(name, "python") == 0)
 		return PyUnicode_DecodeFSDefault(host_python_path);
+	if (strcmp(name, "features") == 0)
+		return PyUnicode_FromString(host_features);
 	PyErr_Format(PyExc_KeyError, "no setting ruattn_fdw.%s", name);
 	return NULL;
 }

@@ -32,6 +32,7 @@ def rows() -> list[Item]:
         _blas(),
         ("numexpr", metadata.version("numexpr"), True, None),
         ("threads", str(host_api.integer_setting("threads")), True, None),
+        ("features", host_api.text_setting("features"), True, None),
         ("max_memory", f"{host_api.integer_setting('max_memory') // MEBIBYTE} MB", True, None),
     ]
 

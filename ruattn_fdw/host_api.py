@@ -101,7 +101,7 @@ def integer_setting(name: str) -> int:
 
 
 def text_setting(name: str) -> str:
-    """A textual setting: `python`."""
+    """A textual setting: `python` or `features`."""
     return str(host().setting(name))
 
 

@@ -160,15 +160,23 @@ def answers(conninfo: str) -> Iterator[Finding]:
         remedy = None if version == ruattn_fdw.__version__ else "ALTER EXTENSION ruattn_fdw UPDATE"
         name = connection.info.dbname
         yield Finding("database", f"{name} has ruattn_fdw {version}", ok=remedy is None, remedy=remedy)
-        [logit] = fetch(
-            connection, "SELECT logit FROM attention_score WHERE query = '{3,4}' AND key = '{3,4}'"
-        )
-        yield Finding("test query", f"a logit of {logit:.4f}", ok=abs(logit - 25 / 2**0.5) < 1e-3)
+        yield test_query(connection)
         for item, value, ok, advice in connection.execute(
             "SELECT item, value, ok, advice FROM ruattn_diag()"
         ):
             yield Finding(f"server's {item}", str(value), ok=ok, remedy=advice)
         connection.rollback()
+
+
+def test_query(connection: psycopg.Connection[Any]) -> Finding:
+    """The logit of a pair that is known, unless the administrator switched its mechanism off."""
+    available, reason = fetch(
+        connection, "SELECT available, reason FROM attention_types WHERE name = 'scaled_dot'"
+    )
+    if not available:
+        return Finding("test query", f"scaled_dot is switched off. {reason}")
+    [logit] = fetch(connection, "SELECT logit FROM attention_score WHERE query = '{3,4}' AND key = '{3,4}'")
+    return Finding("test query", f"a logit of {logit:.4f}", ok=abs(logit - 25 / 2**0.5) < 1e-3)
 
 
 def fetch(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw import host_api
+from ruattn_fdw import features, host_api
 from ruattn_fdw.declaration import Parameter
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.functions.declaration import ANY_SPELLING, Argument, Function
@@ -79,6 +79,7 @@ def attention_output(
     """The output of one query over keys with values; NULL where one of these is, or where no key is seen."""
     if query is None or keys is None or values is None:
         return None
+    features.require(mechanism)
     vector, matrix, weighed = read(QUERY, query), read(KEYS, keys), read(VALUES, values)
     _check_width(vector, matrix)
     if len(matrix) != len(weighed):

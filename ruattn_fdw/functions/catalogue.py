@@ -29,6 +29,7 @@ FUNCTIONS = (
         arguments=(),
         returns=f"TABLE ({_TYPES_COLUMNS})",
         run=list_attention_types,
+        volatility="STABLE",
         rows=43,
     ),
     Function(
@@ -38,6 +39,6 @@ FUNCTIONS = (
         returns="TABLE (item text, value text, ok boolean, advice text)",
         run=diagnose,
         volatility="STABLE",
-        rows=10,
+        rows=11,
     ),
 )

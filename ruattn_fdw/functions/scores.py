@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ruattn_fdw import host_api
 from ruattn_fdw.functions.declaration import VECTOR, Argument, Function
 from ruattn_fdw.kernels.errors import KernelError
 from ruattn_fdw.parameters import Arguments
@@ -17,14 +18,14 @@ class PairScores:
     """The function ruvector_attention_score. Over a table the query stays the same: it is made ready once."""
 
     def __init__(self) -> None:
-        self._ready: tuple[bytes, str] | None = None
+        self._ready: tuple[bytes, str, str] | None = None
         self._score: Callable[[np.ndarray], float] = lambda key: np.nan
 
     def __call__(self, query: Any, key: Any, attention_type: str) -> float:
         """The logit of one pair."""
         if isinstance(query, str):
             return self._checked(query, key, attention_type)
-        ready = (bytes(query), attention_type)
+        ready = (bytes(query), attention_type, host_api.text_setting("features"))
         vector = np.asarray(key)
         if ready != self._ready:
             arguments = _arguments(query, key, attention_type)

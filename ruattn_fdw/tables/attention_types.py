@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ruattn_fdw import features
 from ruattn_fdw.declaration import Result, Table
 from ruattn_fdw.handler import AttentionTable, Batch, Cost
 from ruattn_fdw.kernels import registry
@@ -45,12 +46,13 @@ TYPES = Table(
 def describe(mechanism: Mechanism) -> dict[str, Any]:
     """One row of the table."""
     row = {column.name: getattr(mechanism, column.name, None) for column in TYPES.results}
+    reason = features.reason(mechanism)
     return row | {
         "aliases": list(mechanism.aliases),
         "operations": list(mechanism.operations),
         "parameters": registry.json_schema(mechanism),
-        "available": True,
-        "reason": None,
+        "available": reason is None,
+        "reason": reason,
     }
 
 

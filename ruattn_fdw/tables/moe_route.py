@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw import host_api
+from ruattn_fdw import features, host_api
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
@@ -70,6 +70,7 @@ class MoeRoute(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read the rows, make the gate, and route."""
+        features.require(moe.MECHANISM)
         shared.refuse_unused(arguments, UNUSED)
         settings = gate_settings(arguments)
         if arguments["table_name"] is None:
@@ -97,6 +98,7 @@ class MoeRoute(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """The gate, the source and the parameters in effect."""
+        features.require(moe.MECHANISM)
         shared.refuse_unused(arguments, UNUSED)
         lines: list[tuple[str, object]] = []
         if not any(isinstance(arguments[name], Unknown) for name in ("options", "num_experts", "top_k")):

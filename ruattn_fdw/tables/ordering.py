@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ruattn_fdw import features
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.kernels.mechanism import Mechanism, Options
@@ -83,9 +84,10 @@ def place_among(order: Order, rows: Rows, query_id: object, value: float | None)
 def _refuse_without_use(arguments: Arguments, mechanism: Mechanism, options: Options) -> None:
     for name in ("order_column", "position"):
         if arguments[name] is not None and not mechanism.needs_order(options):
-            ordered = ", ".join(m.name for m in registry.MECHANISMS if m.ordered is not None)
+            knowing = [m for m in registry.MECHANISMS if m.ordered is not None]
+            available = ", ".join(m.name for m in knowing if features.reason(m) is None) or "none"
             raise AttentionError(
                 f'parameter "{name}" is not used by {mechanism.name}, which knows no order',
                 sqlstate=NOT_SUPPORTED,
-                hint=f"Leave it out, or choose a mechanism that knows one: {ordered}.",
+                hint=f"Leave it out, or choose a mechanism that knows one: {available}.",
             )

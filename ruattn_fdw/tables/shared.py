@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ruattn_fdw import host_api, memory
+from ruattn_fdw import features, host_api, memory
 from ruattn_fdw.declaration import Parameter
 from ruattn_fdw.errors import BAD_DATA, NOT_SUPPORTED, OUT_OF_RANGE, AttentionError
 from ruattn_fdw.kernels import registry
@@ -109,9 +109,10 @@ def kernel_errors(row_names: Callable[[int], str] | None = None) -> Iterator[Non
 
 
 def find_mechanism(name: str, operation: str) -> Mechanism:
-    """The mechanism of this name, if it takes part in the operation."""
+    """The mechanism of this name, if it is available and takes part in the operation."""
     with kernel_errors():
         mechanism = registry.find(name)
+    features.require(mechanism)
     if operation not in mechanism.operations:
         raise AttentionError(
             f'attention_type "{mechanism.name}" does not work in {operation}',

@@ -17,6 +17,7 @@ def test_what_pg_settings_says(documents: Connection[Any], search: Search) -> No
         " WHERE name LIKE 'ruattn_fdw.%' AND name <> 'ruattn_fdw.python' ORDER BY name"
     ).fetchall()
     assert rows == [
+        ("ruattn_fdw.features", None, "superuser", "string", "all", None, None),
         ("ruattn_fdw.max_memory", "kB", "superuser", "integer", "1048576", "1024", "2147483647"),
         ("ruattn_fdw.threads", None, "user", "integer", "1", "1", "256"),
     ]
@@ -33,7 +34,7 @@ def test_what_pg_settings_says(documents: Connection[Any], search: Search) -> No
 def test_who_may_set_what(documents: Connection[Any], search: Search, failure: Failure) -> None:
     search(documents)
     documents.execute("SET ROLE pg_monitor; SET ruattn_fdw.threads = 2")
-    for setting in ("max_memory = '2GB'", "python = '/usr/bin/python3'"):
+    for setting in ("max_memory = '2GB'", "features = 'all'", "python = '/usr/bin/python3'"):
         assert failure(documents, f"SET ruattn_fdw.{setting}").sqlstate == "42501"
     documents.execute("RESET ROLE")
     for setting, sqlstate in {

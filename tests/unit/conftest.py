@@ -21,7 +21,7 @@ class FakeHost:
         self.column_list = list(COLUMNS)
         self.key_column = "id"
         self.names = ["documents", "archive.letters"]
-        self.settings = {"threads": 1, "max_memory": 2**30, "python": "/usr/bin/python3"}
+        self.settings = {"threads": 1, "max_memory": 2**30, "features": "all", "python": "/usr/bin/python3"}
         self.null_ids = ()
         self.selected = []
         self.checks = 0
