@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "parser/scansup.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/plancache.h"
 
 PG_MODULE_MAGIC;
@@ -22,6 +23,21 @@ PGDLLEXPORT void _PG_init(void);
 PG_FUNCTION_INFO_V1(ruattn_fdw_handler);
 
 /* ---- ruattn_fdw.features ---- */
+
+#if PG_VERSION_NUM >= 160000
+#define find_setting(name) find_option(name, false, true, ERROR)
+#else
+static struct config_generic *
+find_setting(const char *name)
+{
+	struct config_generic **all = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+		if (pg_strcasecmp(all[i]->name, name) == 0)
+			return all[i];
+	return NULL;
+}
+#endif
 
 /* FEATURES of kernels/mechanism.py, and the word for all of them */
 static const char feature_words[] = "attention, flash, graph, hyperbolic, moe, all";
@@ -91,6 +107,39 @@ assign_features(const char *value, void *extra)
 		ResetPlanCache();
 }
 
+/* Where the value comes from that RESET gives back: before its definition a placeholder's. */
+static GucSource
+source_of_features(void)
+{
+	struct config_generic *setting = find_setting("ruattn_fdw.features");
+
+	return setting == NULL ? PGC_S_DEFAULT : setting->reset_source;
+}
+
+/*
+ * Until the library is loaded PostgreSQL takes any value from anybody's login, in
+ * place of what the administrator set; what it then refuses leaves the default.
+ * For a setting that narrows this must not be: with the library preloaded such a
+ * login fails, without it the session ends here.
+ */
+static void
+define_features(void)
+{
+	GucSource	given = source_of_features();
+
+	DefineCustomStringVariable("ruattn_fdw.features",
+							   "Features whose attention mechanisms may be used.",
+							   "A list of attention, flash, graph, hyperbolic and moe, or all.",
+							   &host_features, "all",
+							   PGC_SUSET, GUC_LIST_INPUT, check_features, assign_features, NULL);
+	if (given != source_of_features())
+		ereport(FATAL,
+				(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
+				 errmsg("the value given for ruattn_fdw.features was refused"),
+				 errdetail("Its default would make every feature available."),
+				 errhint("A warning said why; an ordinary user cannot set it when connecting.")));
+}
+
 /* ---- all settings ---- */
 
 static void
@@ -110,11 +159,7 @@ define_settings(void)
 							   "It takes effect when a session runs its first search.",
 							   &host_python_path, RUATTN_PYTHON,
 							   PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomStringVariable("ruattn_fdw.features",
-							   "Features whose attention mechanisms may be used.",
-							   "A list of attention, flash, graph, hyperbolic and moe, or all.",
-							   &host_features, "all",
-							   PGC_SUSET, GUC_LIST_INPUT, check_features, assign_features, NULL);
+	define_features();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("ruattn_fdw");
 #else

@@ -116,9 +116,9 @@ def test_an_ordinary_user_may_not_widen(user: Connect, failure: Failure) -> None
         "SELECT set_config('ruattn_fdw.features', 'all', false)",
         "ALTER ROLE ruattn_user SET ruattn_fdw.features = 'all'",
         "ALTER SYSTEM SET ruattn_fdw.features = 'all'",
+        "RESET ruattn_fdw.features",
     ):
         assert failure(session, statement).sqlstate == "42501", statement
-    session.execute("RESET ruattn_fdw.features")
     assert features(session) == ["attention", "flash"]
 
 
@@ -126,7 +126,30 @@ def test_nor_before_the_library_is_loaded(user: Connect) -> None:
     session = user()
     session.execute("SET ruattn_fdw.features = 'all'")
     assert features(session) == ["attention", "flash"]
-    assert features(user(options="-c ruattn_fdw.features=all")) == ["attention", "flash"]
+
+
+@pytest.mark.parametrize("value", ["all", "attention", "", "nonsense"])
+def test_nor_by_an_option_of_the_login(user: Connect, value: str) -> None:
+    session = user(options=f"-c ruattn_fdw.features={value}")
+    with pytest.raises(psycopg.Error) as caught:
+        features(session)
+    assert caught.value.sqlstate == "55P02"
+    assert caught.value.diag.message_primary == "the value given for ruattn_fdw.features was refused"
+    assert session.closed
+
+
+def test_a_misspelt_word_that_nobody_checked_makes_nothing_available(user: Connect, connect: Connect) -> None:
+    connect().execute(
+        "ALTER DATABASE test SET ruattn_fdw.features = 'flsh'"
+    )  # the library is not loaded here
+    session = user()
+    with pytest.raises(psycopg.errors.CantChangeRuntimeParam):
+        features(session)
+
+
+def test_a_superuser_may_by_an_option_of_the_login(user: Connect, connect: Connect) -> None:
+    assert features(connect()) == ["attention", "flash"]
+    assert features(connect(options="-c ruattn_fdw.features=moe")) == ["moe"]
 
 
 def test_a_running_session_is_narrowed_by_a_reload(session: Connection[Any]) -> None:

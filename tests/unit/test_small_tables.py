@@ -83,6 +83,19 @@ def test_the_scalar_function_agrees_with_the_table(host):
     assert score == pytest.approx(1 / math.sqrt(2))
 
 
+def test_a_mechanism_outside_of_the_features_is_refused_when_a_query_is_ready(host):
+    score = bridge.function("ruvector_attention_score")
+    pair = np.array([0.1, 0.2], np.float32), np.array([0.3, 0.4], np.float32)
+    assert score(*pair, "poincare") == score(*pair, "poincare")
+    host.settings["features"] = "attention, flash"
+    with pytest.raises(AttentionError, match="switched off") as refused:
+        score(*pair, "poincare")
+    assert (refused.value.sqlstate, refused.value.detail) == (
+        "0A000",
+        "It belongs to the feature hyperbolic; ruattn_fdw.features is 'attention, flash'.",
+    )
+
+
 def test_the_functions_rows_are_those_of_attention_types(host):
     [(rows, columns)] = bridge.function("ruvector_attention_types")()
     assert columns[0] == [mechanism.name for mechanism in registry.MECHANISMS]
@@ -94,4 +107,5 @@ def test_the_diagnosis_reports_a_version_that_does_not_match(host):
     [(_, columns)] = bridge.function("ruattn_diag")()
     items = {item: (value, ok, advice) for item, value, ok, advice in zip(*columns, strict=True)}
     assert items["extension"] == ("0.0.9", False, "Run: ALTER EXTENSION ruattn_fdw UPDATE")
+    assert items["features"] == ("all", True, None)
     assert items["max_memory"] == ("1024 MB", True, None)
