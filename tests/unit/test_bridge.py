@@ -77,7 +77,7 @@ def test_a_column_that_is_neither_result_nor_parameter_is_refused_where_there_is
         ("user mapping", {"password": "x"}, "HV00D", 'invalid option "password"'),
     ],
 )
-def test_options_are_validated(kind, options, sqlstate, message):
+def test_options_are_validated(host, kind, options, sqlstate, message):
     with pytest.raises(AttentionError, match=message) as caught:
         bridge.validate(kind, options)
     assert caught.value.sqlstate == sqlstate
