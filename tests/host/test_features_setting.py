@@ -9,6 +9,8 @@ import pytest
 from psycopg import Connection
 from ruattn_fdw.kernels.mechanism import FEATURES
 
+from ruattn_fdw.cli import doctor
+
 Connect = Callable[..., Connection[Any]]
 Failure = Callable[..., psycopg.Error]
 
@@ -150,6 +152,13 @@ def test_a_misspelt_word_that_nobody_checked_makes_nothing_available(user: Conne
 def test_a_superuser_may_by_an_option_of_the_login(user: Connect, connect: Connect) -> None:
     assert features(connect()) == ["attention", "flash"]
     assert features(connect(options="-c ruattn_fdw.features=moe")) == ["moe"]
+
+
+def test_the_doctor_sees_no_problem_in_a_feature_that_is_off(session: Connection[Any]) -> None:
+    session.execute("SET ruattn_fdw.features = moe")
+    finding = doctor.test_query(session)
+    assert finding.ok
+    assert "switched off" in finding.value
 
 
 def test_a_running_session_is_narrowed_by_a_reload(session: Connection[Any]) -> None:
