@@ -46,6 +46,10 @@ def test_every_table_has_a_page_of_the_common_form(table: str) -> None:
     assert "```sql\n" in text
 
 
+def test_the_readme_counts_the_mechanisms() -> None:
+    assert f"**{len(MECHANISMS)} mechanisms" in (DOCS.parent / "README.md").read_text()
+
+
 def test_every_page_is_linked_from_the_first() -> None:
     linked = {match[1] for match in LINK.finditer((DOCS / "README.md").read_text())}
     assert {page.name for page in DOCS.glob("*.md")} - linked == {"README.md"}
