@@ -8,6 +8,7 @@ from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.core.additive import AdditiveScorer, AdditiveWeights
 from ruattn_fdw.kernels.errors import InvalidOption
 from ruattn_fdw.kernels.registry import find
+from samples import assert_rounding_is_bounded
 from test_golden import load
 from twins import softmax_over_heads
 
@@ -84,13 +85,8 @@ def test_seeded_weights_say_that_they_are_untrained():
 @pytest.mark.parametrize("size", [1e-3, 1, 1e3])
 def test_the_bound_on_rounding_holds(options, size):
     query, keys = (np.float32(size) * a for a in sample(500))
-    options, logits = {"hidden": None, "seed": 0, **options}, {}
-    for dtype in (np.float64, np.float32):
-        scorer = ADDITIVE.scorer(query.astype(np.float64).reshape(4, -1), 1.0, options, dtype)
-        logits[dtype] = np.empty((4, 500), dtype)
-        scorer.logits(keys.astype(dtype), logits[dtype])
-    error = np.abs(logits[np.float32] - logits[np.float64]).max(axis=0)
-    assert (error <= scorer.rounding(keys)).all()
+    slices, options = query.astype(np.float64).reshape(4, -1), {"hidden": None, "seed": 0, **options}
+    assert_rounding_is_bounded(lambda dtype: ADDITIVE.scorer(slices, 1.0, options, dtype), 4, keys)
 
 
 def test_it_agrees_with_torch_and_keras():

@@ -8,16 +8,12 @@ from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.positional.alibi import slopes_of
 from ruattn_fdw.kernels.positions import Order
 from ruattn_fdw.kernels.registry import find
+from samples import assert_rounding_is_bounded, sample
 from sequence_twins import alibi_logits
 from test_golden import load
 from twins import softmax_over_heads
 
 ALIBI = find("alibi")
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 def attend_at(position, places, query, keys, **settings):
@@ -71,15 +67,10 @@ def test_default_slopes_halve_from_head_to_head(heads):
 def test_the_bound_on_rounding_holds():
     query, keys = sample(500)
     ages = np.random.RandomState(4).uniform(0, 1e5, 500)
-    logits, options = {}, {"slope": None}
-    for dtype in (np.float32, np.float64):
-        scorer = ALIBI.scorer_of_ages(query.astype(np.float64).reshape(4, -1), 0.5, options, dtype)(ages)
-        logits[dtype] = np.empty((4, 500), dtype)
-        scorer.logits(keys.astype(dtype), logits[dtype])
-    bound = ALIBI.scorer_of_ages(query.astype(float).reshape(4, -1), 0.5, options, np.float32)(ages).rounding(
-        keys
+    slices = query.astype(np.float64).reshape(4, -1)
+    assert_rounding_is_bounded(
+        lambda dtype: ALIBI.scorer_of_ages(slices, 0.5, {"slope": None}, dtype)(ages), 4, keys
     )
-    assert (np.abs(logits[np.float32] - logits[np.float64]).max(axis=0) <= bound).all()
 
 
 def test_it_agrees_with_torch_and_the_slopes_of_bloom():

@@ -10,15 +10,11 @@ from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape
 from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.registry import find
+from samples import sample
 from scoring_twins import differential
 from test_golden import load
 
 DIFFERENTIAL = find("differential")
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 @pytest.mark.parametrize(("n", "heads", "share"), [(1, 1, 0.2), (63, 1, 0.9), (63, 5, 0.2), (500, 10, 0.5)])

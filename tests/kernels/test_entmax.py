@@ -10,14 +10,10 @@ from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.registry import find
 from ruattn_fdw.kernels.scoring.entmax import entmax
+from samples import sample
 from scoring_twins import dots
 from scoring_twins import entmax as twin
 from test_golden import load
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 @pytest.mark.parametrize("alpha", [1.01, 1.5, 1.7, 2.0, 3.3, 4.0])

@@ -9,15 +9,11 @@ import pytest
 from ruattn_fdw.kernels.attend import attend, pair_logit
 from ruattn_fdw.kernels.errors import OutOfDomain
 from ruattn_fdw.kernels.registry import find
+from samples import sample
 from scoring_twins import distribution, fisher_rao, rao
 from test_golden import load
 
 FISHER_RAO = find("fisher_rao")
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 def test_a_temperature_of_the_distributions():

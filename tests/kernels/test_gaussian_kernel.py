@@ -8,13 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.registry import find
+from samples import sample
 from scoring_twins import gaussian_kernel
 from test_golden import load
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 @pytest.mark.parametrize("bandwidth", [0.7, 3.0])

@@ -9,6 +9,7 @@ from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape
 from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.registry import find
+from samples import assert_rounding_is_bounded
 from test_golden import load
 from twins import softmax_over_heads
 
@@ -101,13 +102,8 @@ def test_a_width_that_does_not_fit_names_those_that_do():
 def test_the_bound_on_rounding_holds(size):
     query, keys = sample(500)
     query, keys = query / np.float32(size), keys * np.float32(size)
-    logits = {}
-    for dtype in (np.float64, np.float32):
-        scorer = GQA.scorer(query.astype(np.float64).reshape(8, 8), 1.0, {"num_kv_heads": 2}, dtype)
-        logits[dtype] = np.empty((8, 500), dtype)
-        scorer.logits(keys.astype(dtype), logits[dtype])
-    error = np.abs(logits[np.float32] - logits[np.float64]).max(axis=0)
-    assert (error <= scorer.rounding(keys)).all()
+    slices, options = query.astype(np.float64).reshape(8, 8), {"num_kv_heads": 2}
+    assert_rounding_is_bounded(lambda dtype: GQA.scorer(slices, 1.0, options, dtype), 8, keys)
 
 
 def test_it_agrees_with_torch():

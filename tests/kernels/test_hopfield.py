@@ -8,15 +8,11 @@ from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.registry import find
+from samples import sample
 from scoring_twins import energy, hopfield
 from test_golden import load
 
 HOPFIELD = find("hopfield")
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 @pytest.mark.parametrize("n", [1, 63, 500])

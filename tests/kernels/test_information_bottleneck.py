@@ -11,15 +11,11 @@ from hypothesis import strategies as st
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption, OutOfDomain
 from ruattn_fdw.kernels.registry import find
+from samples import sample
 from scoring_twins import bottleneck, divergence, dots
 from test_golden import load
 
 BOTTLENECK = find("information_bottleneck")
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 def uniform(n):

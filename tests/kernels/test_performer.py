@@ -9,6 +9,7 @@ from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.linear.performer import drawn
 from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.registry import find
+from samples import assert_rounding_is_bounded
 
 PERFORMER = find("performer")
 
@@ -88,13 +89,5 @@ def test_the_state_gives_the_output_of_the_weights():
 @pytest.mark.parametrize("size", [0.01, 1, 30])
 def test_the_bound_on_rounding_holds(size):
     query, keys = sample(500)
-    options = {"features": 100, "seed": 0}
-    logits = {}
-    for dtype in (np.float32, np.float64):
-        scorer = PERFORMER.scorer(size * query.astype(np.float64).reshape(4, -1), 1.0, options, dtype)
-        logits[dtype] = np.empty((4, 500), dtype)
-        scorer.logits(keys.astype(dtype), logits[dtype])
-    bound = PERFORMER.scorer(size * query.astype(float).reshape(4, -1), 1.0, options, np.float32).rounding(
-        keys
-    )
-    assert (np.abs(logits[np.float32] - logits[np.float64]).max(axis=0) <= bound).all()
+    slices, options = size * query.astype(np.float64).reshape(4, -1), {"features": 100, "seed": 0}
+    assert_rounding_is_bounded(lambda dtype: PERFORMER.scorer(slices, 1.0, options, dtype), 4, keys)

@@ -10,16 +10,12 @@ from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.positions import Order
 from ruattn_fdw.kernels.recurrent.retention import gammas
 from ruattn_fdw.kernels.registry import find
+from samples import sample
 from sequence_twins import retention_output
 from test_golden import load
 
 RETENTION = find("retention")
 ORDER = Order(np.arange(63.0), np.arange(63))
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 def test_the_sums_over_keys_are_the_states_of_the_recurrence():

@@ -10,16 +10,12 @@ from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidShape
 from ruattn_fdw.kernels.positions import Order
 from ruattn_fdw.kernels.registry import find
+from samples import assert_rounding_is_bounded, sample
 from sequence_twins import rope_logits
 from test_golden import load
 from twins import softmax_over_heads
 
 ROPE = find("rope")
-
-
-def sample(n=63, d=60, seed=0):
-    random = np.random.RandomState(seed)
-    return random.standard_normal(d).astype(np.float32), random.standard_normal((n, d)).astype(np.float32)
 
 
 def attend_at(position, places, query, keys, **settings):
@@ -76,13 +72,7 @@ def test_the_bound_on_rounding_holds():
     query, keys = sample(500)
     ages = np.random.RandomState(4).uniform(-1e6, 1e6, 500)
     slices, options = query.astype(np.float64).reshape(5, -1), {"base": 10000.0, "layout": "half"}
-    logits = {}
-    for dtype in (np.float32, np.float64):
-        scorer = ROPE.scorer_of_ages(slices, 0.5, options, dtype)(ages)
-        logits[dtype] = np.empty((5, 500), dtype)
-        scorer.logits(keys.astype(dtype), logits[dtype])
-    bound = ROPE.scorer_of_ages(slices, 0.5, options, np.float32)(ages).rounding(keys)
-    assert (np.abs(logits[np.float32] - logits[np.float64]).max(axis=0) <= bound).all()
+    assert_rounding_is_bounded(lambda dtype: ROPE.scorer_of_ages(slices, 0.5, options, dtype)(ages), 5, keys)
 
 
 def test_a_head_without_pairs_is_refused():

@@ -10,6 +10,7 @@ from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape
 from ruattn_fdw.kernels.registry import find
 from ruattn_fdw.kernels.sets import VectorSets
 from ruattn_fdw.kernels.transport.sliced_wasserstein import lines
+from samples import assert_rounding_is_bounded
 from test_golden import load
 
 SLICED = find("sliced_wasserstein")
@@ -103,14 +104,11 @@ def test_without_a_width_it_says_what_is_missing():
 @pytest.mark.parametrize("size", [0.01, 1, 100])
 def test_the_bound_on_rounding_holds(size):
     query, keys = (np.float32(size) * a for a in sample(500))
-    options = {"token_dim": 12, "order": 2, "n_projections": 50, "seed": 0}
-    logits = {}
-    for dtype in (np.float64, np.float32):
-        scorer = SLICED.scorer(query.astype(np.float64)[None], 1.0, options, dtype)
-        logits[dtype] = np.empty((1, 500), dtype)
-        scorer.logits(keys.astype(dtype), logits[dtype])
-    error = np.abs(logits[np.float32] - logits[np.float64]).max(axis=0)
-    assert (error <= scorer.rounding(keys)).all()
+    slices, options = (
+        query.astype(np.float64)[None],
+        {"token_dim": 12, "order": 2, "n_projections": 50, "seed": 0},
+    )
+    assert_rounding_is_bounded(lambda dtype: SLICED.scorer(slices, 1.0, options, dtype), 1, keys)
 
 
 def test_it_agrees_with_pot_and_scipy():
