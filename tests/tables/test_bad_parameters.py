@@ -106,7 +106,7 @@ def test_mechanisms(db: Connection[Any]) -> None:
     }
     check(db, PLAIN, cases)
     hints = {
-        "cosin": "Did you mean cosine or cross?",
+        "cosin": "Did you mean cosine?",
         "zzz": f"Known mechanisms: {', '.join(mechanism.name for mechanism in MECHANISMS)}.",
     }
     for name, hint in hints.items():
