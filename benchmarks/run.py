@@ -42,7 +42,7 @@ def show_growth(console: Console, workload: Workload, timings: list[Timing]) -> 
         own = [timing for timing in timings if timing.name == name]
         sizes, medians = [float(t.size or 0) for t in own], [t.median for t in own]
         power = np.polyfit(np.log(sizes), np.log(medians), 1)[0]
-        rows = " ".join(f"{size:,.0f}" for size in sizes)
+        rows = " ".join(f"{size / 1000:g}k" for size in sizes)
         table.add_row(name, rows, " ".join(f"{median:.1f}" for median in medians), f"{power:.2f}")
     console.print(table)
 

@@ -23,7 +23,7 @@ NEIGHBOURS = 10
 SEARCHES = {
     "mha_search": "mha_search WHERE table_name = '{keys}'"
     " AND query = (SELECT embedding FROM queries WHERE id = 1)",
-    "gat_search": "gat_search WHERE node_table = '{keys}' AND edge_table = 'edges' AND query_node_id = 1",
+    "gat_search": "gat_search WHERE node_table = '{keys}' AND edge_table = '{edges}' AND query_node_id = 1",
     "cross_attention": "cross_attention WHERE query_table = 'queries' AND document_table = '{keys}'",
 }
 OPTIONS = {
@@ -40,7 +40,10 @@ def statement(mechanism: Mechanism, rows: int) -> str:
     """The search of this mechanism over so many rows."""
     operation = next(name for name in SEARCHES if name in mechanism.operations)
     options = OPTIONS.get(mechanism.name, {})
-    clauses = [SEARCHES[operation].format(keys=f"keys_{rows}"), f"attention_type = '{mechanism.name}'"]
+    clauses = [
+        SEARCHES[operation].format(keys=f"keys_{rows}", edges=f"edges_{rows}"),
+        f"attention_type = '{mechanism.name}'",
+    ]
     if options:
         clauses.append(f"options = '{json.dumps(options)}'")
     if mechanism.needs_order(parse_options(mechanism, options)):
@@ -54,7 +57,7 @@ def sizes(mechanism: Mechanism) -> tuple[int, ...]:
 
 
 def load(connection: Connection) -> None:
-    """Tables of unit vectors keys_<rows>, of queries, and of edges between near ids."""
+    """Tables of vectors keys_<rows>, of queries, and of edges_<rows> between them."""
     random = np.random.RandomState(0)
     vectors = random.standard_normal((max(ROWS), DIMENSIONS)).astype(np.float32)
     vectors *= 0.9 / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -67,14 +70,15 @@ def load(connection: Connection) -> None:
     for rows in {*ROWS, *FEW_ROWS} - {max(ROWS)}:
         connection.execute(f"CREATE TABLE keys_{rows} AS SELECT * FROM {largest} WHERE id <= {rows}".encode())
     connection.execute(f"CREATE TABLE queries AS SELECT * FROM {largest} WHERE id <= {QUERIES}".encode())
-    connection.execute(
-        "CREATE TABLE edges AS"
-        " SELECT id AS source, 1 + (id + 7919 * step) %% %s AS target, 1.0 / step AS weight"
-        " FROM generate_series(1, %s) AS id, generate_series(1, %s) AS step",
-        (max(ROWS), max(ROWS), NEIGHBOURS),
-    )
-    connection.execute("CREATE INDEX ON edges (source)")
-    connection.execute("CREATE INDEX ON edges (target)")
+    for rows in ROWS:
+        connection.execute(
+            f"CREATE TABLE edges_{rows} AS"
+            " SELECT id AS source, 1 + (id + 7919 * step) %% %s AS target, 1.0 / step AS weight"
+            " FROM generate_series(1, %s) AS id, generate_series(1, %s) AS step".encode(),
+            (rows, rows, NEIGHBOURS),
+        )
+        connection.execute(f"CREATE INDEX ON edges_{rows} (source)".encode())
+        connection.execute(f"CREATE INDEX ON edges_{rows} (target)".encode())
     connection.execute("VACUUM ANALYZE")
 
 
