@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +10,13 @@ import numpy.typing as npt
 from .arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
 from .errors import InvalidOption, InvalidShape, shown
 from .logits import Exact, Scorers, check_width, overflow, score_keys
-from .mechanism import Mechanism, Options, Problem, parse_num_heads, parse_options, parse_temperature
+from .mechanism import Mechanism, parse_num_heads, parse_options, parse_temperature
 from .positions import Positions
+from .problem import Options, Problem
 from .softmax import State, settle
 from .weights import Weights, scattered
 
-__all__ = ["Weights", "attend", "pair_logit", "pair_scorer"]
+__all__ = ["Weights", "attend"]
 
 _LOG_MAX32 = float(np.log(MAX32))
 """Logarithm of the largest kernel that float32 holds."""
@@ -51,7 +51,7 @@ def attend(
     checkpoint is called between blocks and may raise. Raises InvalidOption, UnknownOption, InvalidShape, and
     NumericOverflow for a logit beyond the range of float32.
     """
-    heads = _checked_heads(mechanism, query, num_heads)
+    heads = checked_heads(mechanism, query, num_heads)
     divisor = parse_temperature(mechanism, temperature)
     chosen = parse_options(mechanism, options or {})
     normaliser = checked_normaliser(normaliser, heads)
@@ -59,10 +59,10 @@ def attend(
         return over_no_keys(mechanism, heads, normaliser)
     check_width(mechanism, query.size, keys.shape[1], heads, chosen)
     if positions is None and mechanism.needs_order(chosen):
-        raise _no_positions(mechanism)
+        raise no_positions(mechanism)
     check_columns(mechanism, chosen, columns or {})
     problem = Problem(
-        _slices(query, heads),
+        slices_of(query, heads),
         keys,
         np.arange(len(keys)) if ids is None else ids,
         divisor,
@@ -89,7 +89,8 @@ def _weigh(mechanism: Mechanism, problem: Problem, query: Floats) -> Weights:
     return scattered(_softmax_over(mechanism, problem, query, rows), rows, n)
 
 
-def _no_positions(mechanism: Mechanism) -> InvalidOption:
+def no_positions(mechanism: Mechanism) -> InvalidOption:
+    """The error for a mechanism that needs an order, where there is none."""
     return InvalidOption(
         f"{mechanism.name} needs positions, the keys have none",
         "The tables mha_search and attention know an order.",
@@ -166,45 +167,6 @@ def weigh_logits(
     return Weights(score, logit, head_scores, whole.lse, whole, exact, slack, mechanism.kernel)
 
 
-def pair_scorer(
-    mechanism: Mechanism,
-    query: Floats,
-    *,
-    num_heads: int | None = None,
-    temperature: float | None = None,
-    options: Mapping[str, object] | None = None,
-) -> Callable[[Floats], float]:
-    """One query (d,) made ready for single keys (d,): key -> logit, the mean over heads, in float64.
-
-    Errors are those of `attend`; NumericOverflow comes from the call.
-    """
-    heads = _checked_heads(mechanism, query, num_heads)
-    divisor = parse_temperature(mechanism, temperature)
-    chosen = parse_options(mechanism, options or {})
-    if mechanism.needs_order(chosen):
-        raise _no_positions(mechanism)
-    scorer = mechanism.scorer(_slices(query, heads), divisor, chosen, np.float64)
-    out = np.empty((heads, 1))
-
-    def logit(key: Floats) -> float:
-        if len(key) != query.size:
-            check_width(mechanism, query.size, len(key), heads, chosen)
-        scorer.logits(np.asarray(key, np.float64)[None], out)
-        if mechanism.kernel:
-            np.exp(out, out=out)
-        value = float(out[0, 0] if heads == 1 else out.mean())
-        if not abs(value) <= MAX32:
-            raise overflow("the logit of query and key", query, key)
-        return value
-
-    return logit
-
-
-def pair_logit(mechanism: Mechanism, query: Floats, key: Floats, **settings: Any) -> float:
-    """The logit of query (d,) with key (d,); settings as for `pair_scorer`."""
-    return pair_scorer(mechanism, query, **settings)(key)
-
-
 def _finish(
     state: State, logits: Floats, weights: Floats, exact: Callable[[Rows], F64], normaliser: F64 | None
 ) -> State:
@@ -249,7 +211,8 @@ def _mean(per_head: Floats) -> Floats:
     return mean
 
 
-def _slices(query: Floats, heads: int) -> F64:
+def slices_of(query: Floats, heads: int) -> F64:
+    """The slices (H, d/H) of a query (d,) in float64."""
     return query.astype(np.float64).reshape(heads, -1)
 
 
@@ -260,7 +223,8 @@ def over_no_keys(mechanism: Mechanism, heads: int, normaliser: F64 | None) -> We
     return Weights(nothing[0].copy(), nothing[0].copy(), nothing, lse, kernel=mechanism.kernel)
 
 
-def _checked_heads(mechanism: Mechanism, query: Floats, num_heads: int | None) -> int:
+def checked_heads(mechanism: Mechanism, query: Floats, num_heads: int | None) -> int:
+    """The number of heads in effect for a query (d,); InvalidShape where they do not go together."""
     if query.ndim != 1 or not query.size:
         raise InvalidShape(f"query has the shape {query.shape}, it must be one vector, not empty")
     return parse_num_heads(mechanism, num_heads, query.size)

@@ -12,14 +12,8 @@ from .arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, by_heads, spans
 from .attend import check_columns
 from .errors import InvalidOption, InvalidShape
 from .logits import check_width
-from .mechanism import (
-    BatchProblem,
-    Mechanism,
-    Options,
-    parse_num_heads,
-    parse_options,
-    parse_temperature,
-)
+from .mechanism import Mechanism, parse_num_heads, parse_options, parse_temperature
+from .problem import BatchProblem, Options
 from .weights import BatchWeights
 
 KERNEL_RANGE = 20.0

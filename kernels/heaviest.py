@@ -6,7 +6,8 @@ import numpy as np
 
 from .arrays import Rows
 from .logits import Scorers, exact_logits, score_keys
-from .mechanism import Mechanism, Problem
+from .mechanism import Mechanism
+from .problem import Problem
 from .weights import Bools
 
 

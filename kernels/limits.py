@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .arrays import F32
 from .errors import InvalidOption
-from .mechanism import Options
 from .options import Interval, Option
+from .problem import Options
 
 _COUNT = Interval(1, 2**31 - 1)
 

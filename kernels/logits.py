@@ -6,7 +6,8 @@ import numpy as np
 
 from .arrays import F32, F64, MAX32, Checkpoint, Floats, Rows, spans
 from .errors import InvalidShape, NumericOverflow, OutOfDomain
-from .mechanism import Mechanism, Options, Problem, Scorer
+from .mechanism import Mechanism, Scorer
+from .problem import Options, Problem
 
 
 class Scorers:

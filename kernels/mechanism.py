@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,12 @@ from .arrays import F32, F64, Checkpoint, Floats
 from .edges import MakeEdgeScorer, WeighGraph
 from .errors import InvalidOption, InvalidShape, shown
 from .options import Interval, Option, Value
-from .positions import Positions
+from .problem import BatchProblem, Options, Problem
 from .sets import SetProblem
 from .softmax import State, exponentials
 from .weights import BatchWeights, Weights
 
 FEATURES = ("attention", "flash", "graph", "hyperbolic", "moe")
-
-Options = Mapping[str, Any]
 
 PAIR_OPERATIONS = (
     "attention_score",
@@ -94,50 +92,6 @@ class Features:
     queries: Callable[[F64, float, Options], Floats]
     keys: Callable[[Floats, float, Options], Floats]
     exponent: Callable[[Floats, float, Options], float] = largest_element
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One query before all its keys, checked: what a mechanism that needs the whole set works on.
-
-    query (H, d/H), keys (n, d) with n >= 1, their ids (n,), which decide between equals, normaliser (H,) or
-    None. positions are there if the mechanism needs an order. columns holds the numbers (n,) of each option
-    that names a column of them. notes: what a mechanism tells of how its weights came about, by label.
-    """
-
-    query: F64
-    keys: F32
-    ids: npt.NDArray[np.int64]
-    temperature: float
-    options: Options
-    normaliser: F64 | None
-    positions: Positions | None
-    columns: Mapping[str, F64]
-    checkpoint: Checkpoint
-    notes: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def order(self) -> Positions:
-        """The positions, of a mechanism that needs them."""
-        assert self.positions is not None
-        return self.positions
-
-    @property
-    def ages(self) -> F64:
-        """By how much each key (n,) stands before the query, in the unit of the order; negative for later."""
-        return self.order.query_value - self.order.values
-
-
-@dataclass(frozen=True)
-class BatchProblem:
-    """Queries (m, H, d/H) before keys (n, d), m and n >= 1, for mechanisms whose weights need all queries."""
-
-    queries: F64
-    keys: F32
-    temperature: float
-    options: Options
-    columns: Mapping[str, F64]
-    checkpoint: Checkpoint
 
 
 Visible = Callable[[Problem], npt.NDArray[np.bool_]]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .arrays import BLOCK_BYTES, F32, F64, Checkpoint, Rows
-
-if TYPE_CHECKING:
-    from .mechanism import Options
+from .problem import Options
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Problem, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
+from ..problem import Problem
 from .dot import dot_scorer
 
 

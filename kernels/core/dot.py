@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, head_dots
-from ..mechanism import Features, Options
+from ..mechanism import Features
+from ..problem import Options
 
 
 class DotScorer:

@@ -11,8 +11,9 @@ import math
 import numpy as np
 
 from ..arrays import BLOCK_BYTES, F64, Checkpoint, Floats, uninterrupted
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 from ..softmax import State, merge
 from .dot import DOT_FEATURES, dot_scorer
 

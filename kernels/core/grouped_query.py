@@ -13,8 +13,9 @@ import numpy as np
 
 from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats
 from ..errors import InvalidOption
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 
 
 class GroupedScorer:

@@ -15,8 +15,9 @@ from ..arrays import F32, F64, MAX32, Checkpoint, spans
 from ..errors import InvalidOption
 from ..fits import LastFit
 from ..logits import overflow
-from ..mechanism import Mechanism, Options, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options, Problem
 from ..softmax import plain_softmax
 from ..weights import Weights, settled
 

@@ -11,8 +11,9 @@ import numpy as np
 from ..arrays import F32, F64, Checkpoint, Floats, spans
 from ..edges import Edges, EdgeScorer
 from ..errors import InvalidOption
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 from .attributes import EDGE_COLUMN, edge_column, features_of, weights_of
 from .gat import GatScorer, GatWeights, drawn, folded, glorot, leaky
 from .gatv2 import MetricScorer

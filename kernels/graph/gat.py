@@ -10,8 +10,9 @@ import numpy as np
 from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, spans
 from ..edges import Edges
 from ..errors import InvalidOption
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 
 
 @dataclass(frozen=True)

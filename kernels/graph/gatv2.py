@@ -7,7 +7,8 @@ import numpy as np
 from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, by_heads, spans
 from ..edges import Edges
 from ..errors import InvalidShape
-from ..mechanism import PAIR_OPERATIONS, Mechanism, Options
+from ..mechanism import PAIR_OPERATIONS, Mechanism
+from ..problem import Options
 
 
 class MetricScorer:

@@ -17,8 +17,9 @@ import numpy as np
 from ..arrays import F64, Rows
 from ..core.dot import dot_scorer
 from ..limits import MAX_ROWS, check_rows, most_rows
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..topology.neighbours import NEAREST_KEYS, Neighbours, unit_rows
 from ..weights import Bools
 

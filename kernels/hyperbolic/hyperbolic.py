@@ -10,8 +10,9 @@ import math
 import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, by_heads
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 from .centroid import lorentz_centroid
 from .space import CURVATURE, curvature_of, double, hyperbolic_radii, norms, tangent_distance, units
 

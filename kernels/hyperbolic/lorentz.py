@@ -8,8 +8,9 @@ import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, by_heads
 from ..errors import InvalidShape
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Option
+from ..problem import Options
 from .centroid import lorentz_centroid
 from .space import (
     CURVATURE,

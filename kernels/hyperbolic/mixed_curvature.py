@@ -9,8 +9,9 @@ import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, by_heads
 from ..errors import InvalidShape
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, NumbersOption, Option
+from ..problem import Options
 from .centroid import gyromidpoints
 from .hyperbolic import tangent_centroids
 from .space import (

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from ..arrays import EPS32, F32, F64, TINY32, Floats, by_heads, spans
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Option
+from ..problem import Options
 from .centroid import gyromidpoints
 from .space import CLIPPED, CURVATURE, EDGE, ball_distance, curvature_of, double, in_ball, norms, projected
 

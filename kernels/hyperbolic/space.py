@@ -11,8 +11,8 @@ import numpy as np
 
 from ..arrays import F64, Floats
 from ..errors import InvalidOption, OutOfDomain, shown
-from ..mechanism import Options
 from ..options import Interval, Option
+from ..problem import Options
 
 EDGE = 1 - 1e-6
 """Of the radius: beyond it a point's distance to the edge is what float32 left of it, not data."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, by_heads
 from ..errors import OutOfDomain
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 
 
 class FisherRaoScorer:

@@ -15,8 +15,9 @@ from ..arrays import F64, Rows
 from ..core.dot import dot_scorer
 from ..errors import InvalidOption, OutOfDomain
 from ..logits import exact_logits
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option, column
+from ..problem import Problem
 from ..softmax import plain_softmax
 from ..weights import Weights, scattered, settled
 

@@ -8,8 +8,9 @@ from ..arrays import EPS32, F32, F64, TINY32, Floats, Rows
 from ..attend import weigh_logits
 from ..core.dot import DotScorer
 from ..logits import overflow
-from ..mechanism import Mechanism, Options, Scorer
+from ..mechanism import Mechanism, Scorer
 from ..options import Option
+from ..problem import Options
 from ..scoring.cosine import CosineScorer, unit_vectors
 from ..sets import SetProblem, VectorSets
 from ..weights import Weights

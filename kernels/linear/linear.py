@@ -6,8 +6,9 @@ import numpy as np
 
 from ..arrays import EPS32, F64, Floats, by_heads, head_dots
 from ..core.causal import not_after
-from ..mechanism import Features, Mechanism, Options
+from ..mechanism import Features, Mechanism
 from ..options import Option
+from ..problem import Options
 
 _SMALL = 1e-25
 """Kernels below it may have lost terms to float32 underflow."""

@@ -12,8 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from ..arrays import EPS32, F64, Floats, by_heads
-from ..mechanism import Features, Mechanism, Options
+from ..mechanism import Features, Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 
 
 class PerformerScorer:

@@ -11,8 +11,9 @@ from ..core.dot import dot_scorer
 from ..fits import LastFit
 from ..kmeans import assign
 from ..logits import exact_logits
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..weights import Weights, scattered, settled
 from .gate import check_top_k, kmeans_gate, route
 

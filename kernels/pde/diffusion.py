@@ -18,8 +18,9 @@ from ..core.dot import dot_scorer
 from ..fits import LastFit
 from ..limits import check_rows
 from ..logits import exact_logits
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..softmax import plain_softmax
 from ..weights import Weights, settled
 

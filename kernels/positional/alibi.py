@@ -8,8 +8,9 @@ import numpy as np
 
 from ..arrays import EPS32, F64, Floats
 from ..core.dot import DotScorer, dot_scorer
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options, Problem, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
+from ..problem import Options, Problem
 from ..weights import Bools
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, by_heads
 from ..errors import InvalidShape
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
+from ..problem import Options
 
 
 class RotaryScorer:

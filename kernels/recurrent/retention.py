@@ -10,8 +10,9 @@ import numpy as np
 from ..arrays import F64
 from ..core.dot import dot_scorer
 from ..logits import exact_logits
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Problem, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
+from ..problem import Problem
 from ..weights import Weights, scattered, settled
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from ..arrays import F64
 from ..core.dot import DotScorer
 from ..logits import exact_logits
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options, Problem, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option, column
+from ..problem import Options, Problem
 from ..weights import Weights, scattered, settled
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import EPS32, F64, Floats, Rows, by_heads, head_dots
-from ..mechanism import Features, Mechanism, Options
+from ..mechanism import Features, Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 
 _SAFE_SQUARE = 1e-25
 """Sums of squares below it may have lost terms to float32 underflow."""

@@ -10,8 +10,9 @@ from dataclasses import replace
 from ..core.dot import dot_scorer
 from ..errors import InvalidShape
 from ..logits import exact_logits
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..softmax import plain_softmax
 from ..weights import Weights, settled
 

@@ -7,8 +7,9 @@ import numpy as np
 from ..arrays import F64
 from ..core.dot import dot_scorer
 from ..logits import exact_logits
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..weights import Weights, settled
 
 _STEPS = 100

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Floats, by_heads
-from ..mechanism import Features, Mechanism, Options
+from ..mechanism import Features, Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 
 
 class GaussianScorer:

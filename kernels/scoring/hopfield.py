@@ -11,8 +11,9 @@ from ..core.dot import DotScorer
 from ..errors import NumericOverflow
 from ..fits import LastFit
 from ..logits import exact_logits
-from ..mechanism import Mechanism, Options, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options, Problem
 from ..softmax import plain_softmax
 from ..weights import Weights, settled
 

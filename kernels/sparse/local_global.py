@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.dot import dot_scorer
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Problem, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option, column
+from ..problem import Problem
 from ..weights import Bools
 
 

@@ -14,8 +14,9 @@ from ..arrays import F32, F64, Checkpoint, Rows, spans
 from ..core.dot import dot_scorer
 from ..errors import InvalidOption
 from ..fits import LastFit
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..weights import Bools
 
 

@@ -16,8 +16,9 @@ from ..core.dot import dot_scorer
 from ..errors import InvalidOption
 from ..fits import LastFit
 from ..kmeans import assign, fit
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..weights import Bools
 
 _COUNT = Interval(1, 65536)

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.dot import dot_scorer
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Problem, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
+from ..problem import Problem
 
 
 def within_window(problem: Problem) -> npt.NDArray[np.bool_]:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.dot import dot_scorer
-from ..mechanism import ORDERED_OPERATIONS, Mechanism, Options, Problem, always
+from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
 from ..positions import Positions
+from ..problem import Options, Problem
 
 Bools = npt.NDArray[np.bool_]
 _COUNT = Interval(1, 2**31 - 1)

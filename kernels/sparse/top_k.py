@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..core.dot import dot_scorer
 from ..heaviest import heaviest, mask
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..weights import Bools
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from ..arrays import F32, F64, MAX32, Checkpoint, by_heads, spans
 from ..fits import LastFit
 from ..logits import overflow
-from ..mechanism import Mechanism, Options, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options, Problem
 from ..softmax import plain_softmax
 from ..weights import Weights, scattered, settled
 

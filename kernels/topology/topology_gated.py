@@ -11,8 +11,9 @@ from ..core.dot import dot_scorer
 from ..errors import InvalidOption
 from ..heaviest import heaviest, mask
 from ..limits import MAX_ROWS, check_rows, most_rows
-from ..mechanism import Mechanism, Problem
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Problem
 from ..weights import Bools
 from .neighbours import NEAREST_KEYS, Neighbours
 

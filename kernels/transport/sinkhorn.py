@@ -12,8 +12,9 @@ import numpy as np
 
 from ..arrays import F64
 from ..errors import InvalidOption, NotConverged, OutOfDomain
-from ..mechanism import BatchProblem, Mechanism
+from ..mechanism import Mechanism
 from ..options import Interval, Option, column
+from ..problem import BatchProblem
 from ..weights import BatchWeights
 
 

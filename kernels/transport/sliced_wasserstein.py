@@ -12,8 +12,9 @@ import numpy as np
 
 from ..arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows
 from ..errors import InvalidOption, InvalidShape
-from ..mechanism import Mechanism, Options
+from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..problem import Options
 from ..sets import SetProblem, VectorSets
 from ..softmax import plain_softmax
 from ..weights import Weights, settled

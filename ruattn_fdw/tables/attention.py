@@ -12,9 +12,10 @@ from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
-from ruattn_fdw.kernels.mechanism import Mechanism, Options
+from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.outputs import Outputs, outputs
 from ruattn_fdw.kernels.positions import Positions
+from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source import companions

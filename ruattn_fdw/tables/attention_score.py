@@ -10,7 +10,7 @@ import numpy as np
 from ruattn_fdw.declaration import Parameter, Result, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import AttentionTable, Batch
-from ruattn_fdw.kernels.attend import pair_scorer
+from ruattn_fdw.kernels.pairs import pair_scorer
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.tables import shared

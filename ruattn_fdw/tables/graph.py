@@ -6,7 +6,8 @@ from typing import Any
 
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.kernels.graph.attributes import EDGE_COLUMN
-from ruattn_fdw.kernels.mechanism import Mechanism, Options, parse_num_heads, parse_options
+from ruattn_fdw.kernels.mechanism import Mechanism, parse_num_heads, parse_options
+from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.edge_reader import EdgeReader

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ruattn_fdw.kernels.graph.attributes import EDGE_COLUMN
-from ruattn_fdw.kernels.mechanism import Mechanism, Options
+from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.tables import graph, shared
 from ruattn_fdw.values import Unknown

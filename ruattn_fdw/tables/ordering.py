@@ -7,8 +7,9 @@ import numpy as np
 from ruattn_fdw import features
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.kernels import registry
-from ruattn_fdw.kernels.mechanism import Mechanism, Options
+from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.positions import Order, Positions
+from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source

@@ -6,8 +6,9 @@ from math import pi
 
 import numpy as np
 import pytest
-from ruattn_fdw.kernels.attend import attend, pair_logit
+from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import OutOfDomain
+from ruattn_fdw.kernels.pairs import pair_logit
 from ruattn_fdw.kernels.registry import find
 from samples import sample
 from scoring_twins import distribution, fisher_rao, rao

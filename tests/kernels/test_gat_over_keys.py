@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from graph_twins import gat_over_keys
 from ruattn_fdw.kernels.arrays import uninterrupted
-from ruattn_fdw.kernels.attend import attend, pair_logit
+from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import InvalidOption
 from ruattn_fdw.kernels.graph.gat import KeyScorer, glorot
 from ruattn_fdw.kernels.outputs import outputs
+from ruattn_fdw.kernels.pairs import pair_logit
 from ruattn_fdw.kernels.registry import find
 
 GAT = find("gat")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ruattn_fdw.kernels.attend import attend, pair_logit
+from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape
 from ruattn_fdw.kernels.outputs import outputs
+from ruattn_fdw.kernels.pairs import pair_logit
 from ruattn_fdw.kernels.registry import find
 from samples import assert_rounding_is_bounded
 from test_golden import load

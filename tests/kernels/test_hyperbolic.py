@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from geometry_twins import TWINS
-from ruattn_fdw.kernels.attend import attend, pair_logit
+from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape, NumericOverflow, OutOfDomain
 from ruattn_fdw.kernels.mechanism import parse_options
+from ruattn_fdw.kernels.pairs import pair_logit
 from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.registry import find
 

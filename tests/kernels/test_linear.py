@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ruattn_fdw.kernels.attend import attend, pair_logit
+from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption, NumericOverflow
+from ruattn_fdw.kernels.pairs import pair_logit
 from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.registry import find
 from twins import linear

@@ -6,11 +6,12 @@ from math import acos, pi, sqrt
 
 import numpy as np
 import pytest
-from ruattn_fdw.kernels.attend import attend, pair_logit
+from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape, OutOfDomain
 from ruattn_fdw.kernels.hyperbolic.maps import exp_map, poincare_distance
 from ruattn_fdw.kernels.outputs import outputs
+from ruattn_fdw.kernels.pairs import pair_logit
 from ruattn_fdw.kernels.registry import find
 from test_golden import load
 from twins import softmax_over_heads

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from plain import PLAIN, TWINS
-from ruattn_fdw.kernels.attend import pair_logit
 from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow
+from ruattn_fdw.kernels.pairs import pair_logit
 from ruattn_fdw.kernels.registry import find
 
 
