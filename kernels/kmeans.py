@@ -39,7 +39,7 @@ def fit(
     centroids = _starts(few, clusters, np.random.RandomState(seed), checkpoint)
     nearest = np.full(len(sample), -1)
     for _ in range(max_iter):
-        before, nearest = nearest, _nearest_exactly(sample, centroids)
+        before, nearest = nearest, assign(sample, centroids, checkpoint)
         checkpoint()
         if np.array_equal(before, nearest):
             break
@@ -48,11 +48,14 @@ def fit(
     return centroids
 
 
-def assign(keys: F32, centroids: F64, checkpoint: Checkpoint) -> Rows:
-    """The nearest centroid (n,) of each of keys (n, d), the first of several."""
-    nearest = np.empty(len(keys), np.intp)
-    for span in spans(len(keys), 8 * keys.shape[1]):
-        nearest[span] = _nearest_exactly(keys[span].astype(np.float64), centroids)
+def assign(points: F32 | F64, centroids: F64, checkpoint: Checkpoint) -> Rows:
+    """The nearest centroid (n,) of each of points (n, d), the first of several."""
+    # ||x - c||^2 less what all centroids have in common
+    halves = np.einsum("cd,cd->c", centroids, centroids) / 2
+    nearest = np.empty(len(points), np.intp)
+    for span in spans(len(points), 8 * (points.shape[1] + len(centroids))):
+        block = points[span].astype(np.float64, copy=False)
+        nearest[span] = np.argmax(block @ centroids.T - halves, axis=1)
         checkpoint()
     return nearest
 
@@ -94,19 +97,13 @@ def _squared_distances(sample: F64, squares: F64, rows: Rows | list[int]) -> F64
     return result
 
 
-def _nearest_exactly(points: F64, centroids: F64) -> Rows:
-    """By ||x - c||^2 less what all centroids have in common."""
-    halves = np.einsum("cd,cd->c", centroids, centroids) / 2
-    nearest: Rows = np.argmax(points @ centroids.T - halves, axis=1)
-    return nearest
-
-
 def _means(sample: F64, nearest: Rows, before: F64) -> F64:
     """The mean of each cluster; one that lost all its rows stays where it was."""
-    members = (nearest == np.arange(len(before))[:, None]).astype(np.float64)
-    counts = members.sum(axis=1, keepdims=True)
-    result: F64 = np.where(counts > 0, members @ sample / np.maximum(counts, 1), before)
-    return result
+    order = np.argsort(nearest, kind="stable")
+    used, starts, counts = np.unique(nearest[order], return_index=True, return_counts=True)
+    centroids = before.copy()
+    centroids[used] = np.add.reduceat(sample[order], starts) / counts[:, None]
+    return centroids
 
 
 def _units(vectors: F64) -> F64:

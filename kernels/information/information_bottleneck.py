@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import F64, Rows
+from ..arrays import F64, Checkpoint, Rows
 from ..core.dot import dot_scorer
 from ..errors import InvalidOption, OutOfDomain
 from ..logits import exact_logits
@@ -35,8 +35,7 @@ def weigh(problem: Problem) -> Weights:
     rows, log_prior = _log_prior(problem)
     logits = exact_logits(MECHANISM, problem, rows)
     wanted = 0.5 * math.log(len(rows)) if rate is None else float(rate)
-    tilts = [_solved(head, log_prior, wanted, beta) for head in logits]
-    problem.checkpoint()
+    tilts = [_solved(head, log_prior, wanted, beta, problem.checkpoint) for head in logits]
     tilted = np.stack([tilt.beta * head + log_prior for tilt, head in zip(tilts, logits, strict=True)])
     weights, lse = plain_softmax(tilted)
     problem.notes.update(
@@ -64,7 +63,7 @@ def _log_prior(problem: Problem) -> tuple[Rows, F64]:
     return rows, np.log(prior[rows]) - math.log(prior[rows].sum())
 
 
-def _solved(logits: F64, log_prior: F64, rate: float, beta: float | None) -> Tilt:
+def _solved(logits: F64, log_prior: F64, rate: float, beta: float | None, checkpoint: Checkpoint) -> Tilt:
     """The tilt of one head's logits (n,): with this beta, else with the divergence nearest to the rate."""
     centred = logits - logits.max()
     if beta is not None:
@@ -83,6 +82,7 @@ def _solved(logits: F64, log_prior: F64, rate: float, beta: float | None) -> Til
         middle = (low + high) / 2
         if not low < middle < high:
             break
+        checkpoint()
         low, high = (middle, high) if _tilt(centred, log_prior, middle).divergence < rate else (low, middle)
     return _tilt(centred, log_prior, low)
 
