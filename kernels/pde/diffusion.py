@@ -87,7 +87,7 @@ def _affinities(keys: F32, bandwidth: float | None, checkpoint: Checkpoint) -> F
     distances = sums - 2 * wide @ wide.T
     distances = np.where(distances > 1e-14 * sums, distances, 0)
     checkpoint()
-    width = _median(distances) if bandwidth is None else bandwidth**2
+    width = _median(distances) if bandwidth is None else bandwidth * bandwidth
     affinities: F64 = np.exp(-distances / (2 * width)) if width > 0 else (distances == 0).astype(np.float64)
     np.fill_diagonal(affinities, 0)
     return affinities

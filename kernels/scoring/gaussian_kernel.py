@@ -39,7 +39,7 @@ class GaussianScorer:
 def _divisor(width: int, temperature: float, options: Options) -> float:
     """2 h^2 temperature; h is width^(1/4) unless given."""
     bandwidth = options["bandwidth"]
-    square = math.sqrt(width) if bandwidth is None else float(bandwidth) ** 2
+    square = math.sqrt(width) if bandwidth is None else float(bandwidth) * float(bandwidth)
     return 2 * square * temperature
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
+from ruattn_fdw.errors import OUT_OF_RANGE, AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels.edges import Reached
 from ruattn_fdw.parameters import Arguments
@@ -144,6 +145,7 @@ class GatSearch(AttentionTable):
 def emit(reached: Reached, ids: np.ndarray, wanted: Sequence[str]) -> Iterator[Batch]:
     """The one batch of the result columns."""
     known = ~np.isnan(reached.logit)
+    _check_range(reached, ids)
     columns: dict[str, Any] = {
         "node_id": shown(ids[reached.node]),
         "attention_score": reached.score.astype(np.float32),
@@ -155,6 +157,16 @@ def emit(reached: Reached, ids: np.ndarray, wanted: Sequence[str]) -> Iterator[B
         columns["head_scores"] = reached.head_scores.astype(np.float32)
     if len(reached.node):
         yield Batch(len(reached.node), columns)
+
+
+def _check_range(reached: Reached, ids: np.ndarray) -> None:
+    beyond = np.flatnonzero(np.abs(reached.logit) > np.finfo(np.float32).max)
+    if len(beyond):
+        raise AttentionError(
+            f"the logit of node {ids[reached.node[beyond[0]]]} overflows single precision",
+            sqlstate=OUT_OF_RANGE,
+            hint="Scale the features down, or raise the temperature.",
+        )
 
 
 def shown(ids: np.ndarray) -> np.ndarray | list[str]:

@@ -99,3 +99,9 @@ def test_it_agrees_with_scipy(form):
     options = {"t": float(golden["t"]), "bandwidth": float(golden["bandwidth"]), "laplacian": form}
     weights = attend(DIFFUSION, golden["query"], golden["keys"], options=options)
     np.testing.assert_allclose(weights.score, golden[form], rtol=1e-5)
+
+
+@pytest.mark.parametrize("mechanism", ["diffusion", "gaussian_kernel"])
+def test_a_bandwidth_that_cannot_be_squared_makes_all_keys_alike(mechanism):
+    weights = attend(find(mechanism), *sample(), options={"bandwidth": 1e300})
+    np.testing.assert_allclose(weights.score.sum(dtype=np.float64), 1, rtol=1e-6)

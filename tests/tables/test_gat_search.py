@@ -235,3 +235,8 @@ def test_a_cancel_takes_effect(db: Connection[Any]) -> None:
         )
     db.execute("RESET statement_timeout")
     assert db.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_a_logit_beyond_single_precision_is_an_error(search: Search) -> None:
+    with pytest.raises(psycopg.errors.NumericValueOutOfRange, match="logit of node .* overflows"):
+        search("*", " AND temperature = 1e-300")
