@@ -238,5 +238,5 @@ def test_a_cancel_takes_effect(db: Connection[Any]) -> None:
 
 
 def test_a_logit_beyond_single_precision_is_an_error(search: Search) -> None:
-    with pytest.raises(psycopg.errors.NumericValueOutOfRange, match="logit of node .* overflows"):
+    with pytest.raises(psycopg.errors.NumericValueOutOfRange, match=r"logit of node .* overflows"):
         search("*", " AND temperature = 1e-300")
