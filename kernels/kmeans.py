@@ -101,7 +101,7 @@ def _means(sample: F64, nearest: Rows, before: F64) -> F64:
     """The mean of each cluster; one that lost all its rows stays where it was."""
     order = np.argsort(nearest, kind="stable")
     used, starts, counts = np.unique(nearest[order], return_index=True, return_counts=True)
-    centroids = before.copy()
+    centroids: F64 = np.array(before)
     centroids[used] = np.add.reduceat(sample[order], starts) / counts[:, None]
     return centroids
 

@@ -75,6 +75,11 @@ Remark = Callable[[F32, int, Options], str | None]
 """Keys (n, d), number of heads, options -> what users must be told of the answer."""
 
 
+def identity(options: Options) -> str:
+    """The word for vectors that are taken as they are."""
+    return "identity"
+
+
 def largest_element(slices: Floats, temperature: float, options: Options) -> float:
     """The size of the largest element."""
     return float(np.abs(slices).max(initial=0))
@@ -132,7 +137,8 @@ class Mechanism:
     of what users see. features: only where logits depend on the pair alone. `aggregate` makes outputs of
     weights and values, `own_values` values of keys where they are not the keys themselves. edges: the
     scorer over a graph. weigh_graph: where the weights of nodes need the whole graph. weigh_sets: where rows
-    are sets of vectors. remark: what users must be told of an answer over these keys. whole: vectors cannot
+    are sets of vectors. remark: what users must be told of an answer over these keys. weights: what
+    stands in for learned ones, in a word or two. whole: vectors cannot
     be cut into heads. flat: with `weigh_sets`, rows may be single vectors too.
     """
 
@@ -169,6 +175,7 @@ class Mechanism:
     edges: MakeEdgeScorer | None = None
     weigh_graph: WeighGraph | None = None
     remark: Remark | None = None
+    weights: Callable[[Options], str] = identity
     whole: bool = False
     flat: bool = False
 

@@ -18,6 +18,7 @@ from .batch import (
     weigh_batch,
     within_range,
 )
+from .errors import NumericOverflow
 from .linear.state import KernelState
 from .positions import Positions
 from .softmax import State
@@ -182,8 +183,11 @@ def _by_state(
 def _aggregated(settings: Settings, table: Floats, values: F32) -> F32:
     """Outputs (b, d_v) of weights (H, b, n) and values (n, d_v)."""
     by_head = by_heads(values.astype(table.dtype, copy=False), settings.heads).transpose(1, 0, 2)
-    output = settings.mechanism.aggregate(table, by_head, settings.options)
-    return _joined(output)
+    with np.errstate(over="ignore", invalid="ignore"):
+        output = _joined(settings.mechanism.aggregate(table, by_head, settings.options))
+    if not np.isfinite(output).all():
+        raise NumericOverflow("an output overflows single precision", "Scale the vectors or the values down.")
+    return output
 
 
 def _joined(output: Floats) -> F32:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import EPS32, F32, F64, Floats, by_heads
+from ..arrays import EPS32, F64, Floats, by_heads
 from ..errors import InvalidOption
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..untrained import by_init, told
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,6 @@ def _weights(heads: int, width: int, options: Options) -> AdditiveWeights:
     return AdditiveWeights(query, key, random.uniform(-last, last, (heads, hidden)))
 
 
-def untrained(keys: F32, heads: int, options: Options) -> str | None:
-    """What a user is told of seeded weights."""
-    seeded = options["init"] == "seeded"
-    return "the weights of additive are untrained: drawn at random, nothing is learned" if seeded else None
-
-
 MECHANISM = Mechanism(
     name="additive",
     aliases=("bahdanau", "concat"),
@@ -114,5 +109,6 @@ MECHANISM = Mechanism(
     ),
     scope="P+w",
     scorer=additive_scorer,
-    remark=untrained,
+    remark=told("additive"),
+    weights=by_init,
 )

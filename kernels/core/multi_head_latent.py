@@ -115,4 +115,5 @@ MECHANISM = Mechanism(
     multi_head_family=True,
     weigh=weigh,
     own_values=decompressed,
+    weights=lambda options: "pca",
 )

@@ -14,9 +14,10 @@ from ..errors import InvalidOption
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..untrained import by_init, told
 from .attributes import EDGE_COLUMN, edge_column, features_of, weights_of
 from .gat import GatScorer, GatWeights, drawn, folded, glorot, leaky
-from .gatv2 import MetricScorer
+from .gatv2 import METRIC, MetricScorer
 
 
 class StaticScorer(GatScorer):
@@ -123,10 +124,12 @@ def edge_scorer(dimensions: int, heads: int, temperature: float, options: Option
     return SeededScorer(dimensions, heads, temperature, options)
 
 
-def untrained(features: F32, heads: int, options: Options) -> str | None:
-    """What a user is told of seeded weights."""
-    told = "the weights of edge_featured_gat are untrained: drawn at random, nothing is learned"
-    return told if options["init"] == "seeded" else None
+def _weights_of(options: Options) -> str:
+    """What scores an edge."""
+    if options["init"]:
+        return by_init(options)
+    column = options[EDGE_COLUMN]
+    return METRIC + (f" + ln {column}" if column else "")
 
 
 MECHANISM = Mechanism(
@@ -150,5 +153,6 @@ MECHANISM = Mechanism(
     ),
     scope="GRAPH",
     edges=edge_scorer,
-    remark=untrained,
+    remark=told("edge_featured_gat"),
+    weights=_weights_of,
 )

@@ -13,6 +13,7 @@ from ..errors import InvalidOption
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..untrained import by_init, told
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,6 @@ def projected_values(
     return out
 
 
-def untrained(features: F32, heads: int, options: Options) -> str | None:
-    """What a user is told of seeded weights."""
-    seeded = options["init"] == "seeded"
-    return "the weights of gat are untrained: drawn at random, nothing is learned" if seeded else None
-
-
 MECHANISM = Mechanism(
     name="gat",
     aliases=("graph_attention",),
@@ -191,5 +186,6 @@ MECHANISM = Mechanism(
     scorer=key_scorer,
     own_values=projected_values,
     edges=edge_scorer,
-    remark=untrained,
+    remark=told("gat"),
+    weights=by_init,
 )

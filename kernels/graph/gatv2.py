@@ -10,6 +10,9 @@ from ..errors import InvalidShape
 from ..mechanism import PAIR_OPERATIONS, Mechanism
 from ..problem import Options
 
+METRIC = "metric, -||h_i - h_j||_1"
+"""What stands in for learned weights."""
+
 
 class MetricScorer:
     """Logits -||h_i - h_j||_1 / temperature, in each head over its own slice of the features.
@@ -91,4 +94,5 @@ MECHANISM = Mechanism(
     operations=(*PAIR_OPERATIONS, "gat_search"),
     scorer=DistanceScorer,
     edges=MetricScorer,
+    weights=lambda options: METRIC,
 )

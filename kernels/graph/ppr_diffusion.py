@@ -10,7 +10,8 @@ from ..arrays import F32, F64, Checkpoint, spans
 from ..edges import Edges, GraphProblem, Reached
 from ..mechanism import Mechanism
 from ..options import Interval, Option
-from .attributes import edge_column, weights_of
+from ..problem import Options
+from .attributes import EDGE_COLUMN, edge_column, weights_of
 from .neighbours import shortest_hops, softmax_by_centre
 
 
@@ -73,6 +74,12 @@ def stationary(
     return visits
 
 
+def _weights_of(options: Options) -> str:
+    """What the chance to take an edge is made of."""
+    column = options[EDGE_COLUMN]
+    return f"{column} of the edges" if column else "exp(<x_i, x_j> / sqrt(d))"
+
+
 MECHANISM = Mechanism(
     name="ppr_diffusion",
     aliases=("ppr", "personalized_pagerank", "magna"),
@@ -94,5 +101,6 @@ MECHANISM = Mechanism(
     ),
     scope="GRAPH",
     weigh_graph=diffuse,
+    weights=_weights_of,
     whole=True,
 )

@@ -78,4 +78,5 @@ MECHANISM = Mechanism(
     scope="SET",
     scorer=dot_scorer,
     weigh=weigh,
+    weights=lambda options: "kmeans",
 )

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..arrays import F32, F64, Checkpoint
 from ..core.dot import dot_scorer
+from ..errors import InvalidOption
 from ..fits import LastFit
 from ..limits import check_rows
 from ..logits import exact_logits
@@ -31,12 +32,21 @@ _DENSE_ROWS, _SPARSE_ROWS = 1024, 4096
 """Rows at most where none are given: one factorisation of so many cannot be interrupted."""
 
 
+_LONGEST = 1000.0
+"""Time at most where the flow is followed step by step, which takes the longer the more time passes."""
+
+
 def weigh(problem: Problem) -> Weights:
     """The softmax of the logits after the time t; the temperature divides them then, not before."""
     options = problem.options
     knn = options["knn"]
     most = options["max_rows"] or (_DENSE_ROWS if knn is None else _SPARSE_ROWS)
     check_rows(MECHANISM.name, problem.keys, int(most))
+    if knn is not None and float(options["t"]) > _LONGEST:
+        raise InvalidOption(
+            f"t is {options['t']:g}, with knn at most {_LONGEST:g} is allowed",
+            "By then what is connected is level; without knn any time will do.",
+        )
     start = exact_logits(MECHANISM, replace(problem, temperature=1.0))
     fit = _DENSE if knn is None else _SPARSE
     flow = fit.of(

@@ -76,4 +76,5 @@ MECHANISM = Mechanism(
     scope="SET",
     scorer=dot_scorer,
     visible=in_near_clusters,
+    weights=lambda options: "kmeans",
 )

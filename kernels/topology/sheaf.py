@@ -113,4 +113,5 @@ MECHANISM = Mechanism(
     scope="SET",
     weigh=weigh,
     own_values=whitened,
+    weights=lambda options: "whitening" if options["maps"] == "whiten" else "identity",
 )

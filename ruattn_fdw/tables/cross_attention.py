@@ -127,7 +127,8 @@ class CrossAttention(AttentionTable):
             lines += [("Queries", asking.description), ("Query Rows", round(_rows(arguments, "query_table")))]
             lines += [("Documents", answering.description)]
             lines += [("Document Rows", round(_rows(arguments, "document_table")))]
-        lines += [("Dtype", "float32"), ("Cache", "none"), ("Projections", "identity")]
+        lines += [("Dtype", "float32"), ("Cache", "none")]
+        lines.append(shared.explain_projections(arguments, CROSS.name))
         return [*lines, ("Parameters", arguments.summary())]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ruattn_fdw.kernels.graph.attributes import EDGE_COLUMN
 from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
@@ -37,14 +36,10 @@ def _explain_mechanism(arguments: Arguments) -> list[tuple[str, object]]:
 
 def _weights(mechanism: Mechanism, options: Options) -> str:
     """What stands in for learned weights; raises where nothing does."""
-    column = options.get(EDGE_COLUMN)
-    if mechanism.edges is None:
-        return f"{column} of the edges" if column else "exp(<x_i, x_j> / sqrt(d))"
-    with shared.kernel_errors():
-        mechanism.edges(1, 1, 1.0, options)
-    if options.get("init"):
-        return f"{options['init']}, untrained"
-    return "metric, -||h_i - h_j||_1" + (f" + ln {column}" if column else "")
+    if mechanism.edges is not None:
+        with shared.kernel_errors():
+            mechanism.edges(1, 1, 1.0, options)
+    return mechanism.weights(options)
 
 
 def _explain_graph(arguments: Arguments, mechanism: Mechanism, options: Options) -> list[tuple[str, object]]:

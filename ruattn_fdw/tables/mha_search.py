@@ -174,5 +174,5 @@ def explain_source(arguments: Arguments, operation: str) -> list[tuple[str, obje
         ("Source Rows", round(considered_rows(arguments))),
         ("Dtype", "float32"),
         ("Cache", "none"),
-        ("Projections", "identity"),
+        ("Projections", mechanism.weights(options)),
     ]

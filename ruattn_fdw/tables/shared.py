@@ -151,6 +151,15 @@ def explain_mechanism(arguments: Arguments, operation: str) -> tuple[str, object
     return "Mechanism", mechanism.name
 
 
+def explain_projections(arguments: Arguments, operation: str) -> tuple[str, object]:
+    """The line of EXPLAIN about what stands in for learned weights, as far as it is known."""
+    for name in ("attention_type", "options"):
+        if isinstance(arguments[name], Unknown):
+            return "Projections", arguments[name].text
+    mechanism = find_mechanism(arguments["attention_type"], operation)
+    return "Projections", mechanism.weights(kernel_settings(mechanism, arguments)["options"])
+
+
 def many_settings(mechanism: Mechanism, arguments: Arguments, dimensions: int) -> Settings:
     """The kernels' settings for many vectors of these dimensions."""
     with kernel_errors():
@@ -195,7 +204,8 @@ def send_remark(
     if mechanism.remark is None or memo.get("remarked"):
         return
     memo["remarked"] = True
-    remark = mechanism.remark(keys, heads, options)
+    with kernel_errors():
+        remark = mechanism.remark(keys, heads, options)
     if remark:
         host_api.notice(remark)
 

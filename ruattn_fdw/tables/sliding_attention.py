@@ -113,7 +113,11 @@ class SlidingAttention(AttentionTable):
             lines.append(("Source", _ordered_source(arguments).description))
         if not any(isinstance(arguments[name], Unknown) for name in ("window_size", "stride")):
             _check_stride(arguments)
-        return [*lines, ("Projections", "identity"), ("Parameters", arguments.summary())]
+        return [
+            *lines,
+            shared.explain_projections(arguments, SLIDING.name),
+            ("Parameters", arguments.summary()),
+        ]
 
 
 _SOURCE = ("table_name", "order_column", "vector_column", "id_column")

@@ -105,3 +105,8 @@ def test_it_agrees_with_scipy(form):
 def test_a_bandwidth_that_cannot_be_squared_makes_all_keys_alike(mechanism):
     weights = attend(find(mechanism), *sample(), options={"bandwidth": 1e300})
     np.testing.assert_allclose(weights.score.sum(dtype=np.float64), 1, rtol=1e-6)
+
+
+def test_more_time_than_can_be_followed_step_by_step_is_refused():
+    with pytest.raises(InvalidOption, match=r"t is 1e\+06, with knn at most 1000 is allowed"):
+        attend(DIFFUSION, *sample(), options={"t": 1e6, "knn": 3})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
+from ruattn_fdw.kernels.errors import NumericOverflow
 from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.positions import Order
 from ruattn_fdw.kernels.registry import find
@@ -79,3 +80,10 @@ def test_it_agrees_with_the_scan_of_mamba():
         np.testing.assert_allclose(
             weights.score @ golden["values"], golden["output"][row], rtol=1e-4, atol=1e-5
         )
+
+
+def test_an_output_beyond_float32_is_an_error():
+    _, keys = sample()
+    keys *= np.float32(1e15)
+    with pytest.raises(NumericOverflow, match="an output overflows single precision"):
+        list(outputs(Settings(SSM, 60), keys, keys, None, place=ORDER.at_key))

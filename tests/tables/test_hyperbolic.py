@@ -199,3 +199,12 @@ def test_the_function_gives_the_centroid(db: Connection[Any], form: str) -> None
         db, "ruvector_moe_attention('{1,0}', '{{1,0},{9,9}}', '{{5,5},{7,7}}', num_experts := 2, top_k := 1)"
     )
     assert unequal == [7, 7]
+
+
+def test_a_bad_option_is_an_error_before_the_remark_on_projected_points(failure):
+    error = failure(
+        "SELECT * FROM sliding_attention WHERE embeddings = '{{0.1,0.2},{0.3,0.4}}'"
+        " AND attention_type = 'poincare' AND options = '{\"curvature\": 0, \"project\": true}'"
+    )
+    assert error.sqlstate == "22023"
+    assert error.message_primary.startswith("curvature is 0.0")

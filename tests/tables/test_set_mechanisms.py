@@ -142,3 +142,23 @@ def test_what_is_no_distribution_names_its_row(failure: Failure) -> None:
     error = failure(f"{SEARCH} AND attention_type = 'fisher_rao' AND options = '{{\"input\": \"probs\"}}'")
     assert error.message_primary is not None
     assert "is no distribution" in error.message_primary
+
+
+STAND_INS = {
+    "multi_head_latent": ("{}", "pca"),
+    "routing": ("{}", "kmeans"),
+    "moe": ("{}", "kmeans"),
+    "sheaf": ("{}", "whitening"),
+    "gatv2": ("{}", "metric, -||h_i - h_j||_1"),
+    "additive": ('{"init": "seeded"}', "seeded, untrained"),
+    "scaled_dot": ("{}", "identity"),
+}
+
+
+@pytest.mark.parametrize("mechanism", STAND_INS)
+def test_explain_says_what_stands_in_for_learned_weights(
+    explained: Callable[..., list[dict[str, Any]]], mechanism: str
+) -> None:
+    options, expected = STAND_INS[mechanism]
+    (scan,) = explained(f"{SEARCH} AND attention_type = '{mechanism}' AND options = '{options}'")
+    assert scan["Projections"] == expected
