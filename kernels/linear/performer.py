@@ -69,7 +69,9 @@ def _drawn(width: int, features: int, seed: int) -> F64:
     random = np.random.RandomState(seed)
     blocks = []
     for _ in range(-(-features // width)):
-        directions = np.linalg.qr(random.standard_normal((width, width)))[0].T
+        orthogonal, upper = np.linalg.qr(random.standard_normal((width, width)))
+        # a factorisation has signs of its own choice; those of a positive diagonal favour no direction
+        directions = (orthogonal * np.where(np.diag(upper) < 0, -1, 1)).T
         lengths = np.linalg.norm(random.standard_normal((width, width)), axis=1)
         blocks.append(directions * lengths[:, None])
     return np.concatenate(blocks)[:features]

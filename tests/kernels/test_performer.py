@@ -41,13 +41,14 @@ def test_it_agrees_with_its_twin(n, m, temperature):
     np.testing.assert_allclose(weights.lse, [np.log(kernel.sum())], rtol=1e-7, atol=1e-7)
 
 
-def test_the_mean_over_draws_is_the_kernel_of_the_softmax():
-    query, keys = sample(1)
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("width", [1, 2, 3, 16])
+def test_the_mean_over_draws_is_the_kernel_of_the_softmax(width, side):
+    query, key = np.full(width, 0.6 * side), np.full(width, 0.5 * side)
     draws = [
-        np.exp(pair_logit(PERFORMER, query, keys[0], options={"features": 64, "seed": seed}))
-        for seed in range(400)
+        pair_logit(PERFORMER, query, key, options={"features": width, "seed": seed}) for seed in range(400)
     ]
-    wanted = np.exp(query.astype(float) @ keys[0].astype(float) / np.sqrt(24))
+    wanted = np.exp(query @ key / np.sqrt(width))
     assert abs(np.mean(draws) - wanted) < 4 * np.std(draws) / np.sqrt(len(draws))
 
 
@@ -69,6 +70,12 @@ def test_directions_are_orthogonal_in_blocks_and_as_long_as_normal_vectors():
     np.testing.assert_allclose(products, np.diag(np.diag(products)), atol=1e-12)
     lengths = np.linalg.norm(drawn(24, {"features": 4800, "seed": 0}), axis=1)
     assert (lengths**2).mean() == pytest.approx(24, rel=0.02)
+
+
+@pytest.mark.parametrize("width", [1, 3, 16])
+def test_directions_favour_no_side(width):
+    draws = np.array([drawn(width, {"features": width, "seed": seed}) for seed in range(400)])
+    assert (np.abs(draws.mean(axis=0)) < 5 * draws.std(axis=0) / np.sqrt(len(draws))).all()
 
 
 def test_long_vectors_do_not_overflow():
