@@ -28,12 +28,14 @@ def weigh(problem: Problem) -> Weights:
 
 
 def _passed(problem: Problem) -> F64:
-    """The sum (n,) of softplus(dt) over the rows after each key up to the query."""
+    """The sum (n,) of softplus(dt) over the rows after each key up to the query; 0 for later keys."""
     dt = problem.columns.get("dt_column", np.full(len(problem.keys), float(problem.options["dt"])))
     by_rank = np.argsort(problem.order.ranks)
-    total = np.cumsum(np.logaddexp(0, dt)[by_rank])
-    up_to_query = total[problem.order.query_rank] if problem.order.query_rank >= 0 else 0.0
-    return np.asarray(up_to_query - total[problem.order.ranks])
+    before = by_rank[: problem.order.query_rank + 1]
+    passed = np.zeros(len(problem.keys))
+    # backwards from the query: a difference of sums from the start would lose small steps to a large one
+    passed[before[-2::-1]] = np.cumsum(np.logaddexp(0, dt)[before[:0:-1]])
+    return passed
 
 
 def _products(query: F64, temperature: float, options: Options, dtype: type) -> DotScorer:

@@ -66,6 +66,26 @@ def test_a_large_step_forgets_what_was_before_it():
     assert (weights.score[50:] != 0).all()
 
 
+@pytest.mark.parametrize("large", [1e6, 1e17])
+def test_rows_after_a_large_step_fade_as_without_it(large):
+    query, keys = sample()
+    steps = np.zeros(63)
+    plain = attend(SSM, query, keys, options={"dt": 0.0}, positions=ORDER.at())
+    steps[50] = large
+    reset = attend(
+        SSM, query, keys, options={"dt_column": "dt"}, positions=ORDER.at(), columns={"dt_column": steps}
+    )
+    np.testing.assert_array_equal(reset.score[50:], plain.score[50:])
+
+
+@pytest.mark.parametrize("rank", [-1, 0, 1])
+def test_a_query_at_the_start_sees_what_is_not_after_it(rank):
+    query, keys = sample()
+    weights = attend(SSM, query, keys, positions=ORDER.at(float(rank)))
+    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(weights.logit)), np.arange(rank + 1))
+    assert np.isfinite(weights.score).all()
+
+
 def test_it_agrees_with_the_scan_of_mamba():
     golden = load("selective_ssm")
     for row in (0, 30, 62):
