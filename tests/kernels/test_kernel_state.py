@@ -51,6 +51,29 @@ def test_rows_removed_leave_no_trace(first, count):
         np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("cut", [0, 1, 40, 63])
+def test_a_state_whose_rows_are_all_removed_answers_as_one_without_rows(cut):
+    queries, keys, values = sample()
+    state = state_of(keys, values)
+    for part in (slice(cut), slice(cut, None)):
+        state.remove(keys[part], values[part])
+    for answered in (state, state_of(keys[:0], values[:0])):
+        output, lse = answered.attend(queries)
+        np.testing.assert_array_equal(output, np.zeros((2, 3, 3)))
+        np.testing.assert_array_equal(lse, np.full((2, 3), -np.inf))
+
+
+@pytest.mark.parametrize("full_first", [True, False])
+def test_a_state_of_no_rows_adds_nothing(full_first):
+    queries, keys, values = sample()
+    full, empty = state_of(keys, values), state_of(keys[:0], values[:0])
+    merged, other = (full, empty) if full_first else (empty, full)
+    expected = state_of(keys, values).attend(queries)
+    merged.merge(other)
+    for mine, wanted in zip(merged.attend(queries), expected, strict=True):
+        np.testing.assert_array_equal(mine, wanted)
+
+
 def test_its_size_does_not_depend_on_the_keys():
     _, keys, values = sample(500)
     assert state_of(keys, values).sums.shape == state_of(keys[:1], values[:1]).sums.shape == (2, 12, 3)
