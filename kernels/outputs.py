@@ -27,6 +27,9 @@ from .weights import BatchWeights
 _TABLE_BYTES = 32 * 1024 * 1024
 """Weights of a block of queries that are held at once."""
 
+_ASKED = 1024
+"""Queries that are put to a state at once."""
+
 _SINGLE, _DOUBLE = 20.0, 1e6
 """Logits up to which float32, and beyond it float64, keeps weights to 1e-5 in a matrix product."""
 
@@ -176,8 +179,10 @@ def _by_state(
     for span in spans(len(keys), 4 * keys.shape[1]):
         state.add(keys[span], values[span])
         checkpoint()
-    output, lse = state.attend(queries)
-    yield Outputs(_joined(output), None, np.ascontiguousarray(lse.T), np.zeros(len(queries), bool))
+    for start in range(0, len(queries), _ASKED):
+        output, lse = state.attend(queries[start : start + _ASKED])
+        yield Outputs(_joined(output), None, np.ascontiguousarray(lse.T), np.zeros(lse.shape[1], bool))
+        checkpoint()
 
 
 def _aggregated(settings: Settings, table: Floats, values: F32) -> F32:

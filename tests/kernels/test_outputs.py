@@ -79,6 +79,18 @@ def test_blocks_of_queries_do_not_change_the_outputs(monkeypatch):
     np.testing.assert_allclose(joined(blocks)[0], whole[0], rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["linear", "performer"])
+def test_a_state_is_asked_in_blocks_between_which_a_cancel_gets_in(name):
+    queries, keys, values = sample(m=2500, size=0.3)
+    calls = []
+    settings = Settings(find(name), 24)
+    blocks = list(outputs(settings, queries, keys, values, entropy=False, checkpoint=lambda: calls.append(1)))
+    assert [len(block) for block in blocks] == [1024, 1024, 452]
+    assert len(calls) > len(blocks)
+    [last] = outputs(settings, queries[2048:], keys, values, entropy=False)
+    np.testing.assert_allclose(blocks[2].output, last.output, rtol=1e-6, atol=1e-7)
+
+
 def test_each_query_of_an_ordered_mechanism_has_its_own_place():
     _, keys = sample_one(20)
     order = Order(np.arange(20.0), np.arange(20))
