@@ -16,6 +16,7 @@ class Scorers:
     def __init__(self, mechanism: Mechanism, problem: Problem, dtype: type) -> None:
         """dtype: that of the keys to come."""
         given = (problem.query, problem.temperature, problem.options, dtype)
+        self.floats = mechanism.floats(problem.keys.shape[1], problem.options)
         self._of_ages = mechanism.scorer_of_ages and mechanism.scorer_of_ages(*given)
         self._ages = None if self._of_ages is None else problem.ages
         self._same = mechanism.scorer(*given) if self._of_ages is None else None
@@ -39,7 +40,7 @@ class Exact:
     def __call__(self, rows: Rows) -> F64:
         """Indexes of keys (c,) -> (H, c)."""
         out = np.empty((self._heads, len(rows)))
-        for span in spans(len(rows), 8 * self._keys.shape[1]):
+        for span in spans(len(rows), 8 * self._scorers.floats):
             chosen = rows[span]
             self._scorers.of(chosen).logits(self._keys[chosen].astype(np.float64), out[:, span])
             self._checkpoint()
@@ -68,7 +69,7 @@ def score_keys(
     n = len(keys) if rows is None else len(rows)
     logits = np.empty((heads, n), np.float32)
     slack = np.empty(n, np.float32)
-    for span in spans(n, 4 * keys.shape[1]):
+    for span in spans(n, 4 * scorers.floats):
         places = span if rows is None else rows[span]
         block, scorer = keys[places], scorers.of(places)
         try:

@@ -75,6 +75,11 @@ Remark = Callable[[F32, int, Options], str | None]
 """Keys (n, d), number of heads, options -> what users must be told of the answer."""
 
 
+def its_width(width: int, options: Options) -> int:
+    """As many numbers as the key has."""
+    return width
+
+
 def identity(options: Options) -> str:
     """The word for vectors that are taken as they are."""
     return "identity"
@@ -138,8 +143,8 @@ class Mechanism:
     weights and values, `own_values` values of keys where they are not the keys themselves. edges: the
     scorer over a graph. weigh_graph: where the weights of nodes need the whole graph. weigh_sets: where rows
     are sets of vectors. remark: what users must be told of an answer over these keys. weights: what
-    stands in for learned ones, in a word or two. whole: vectors cannot
-    be cut into heads. flat: with `weigh_sets`, rows may be single vectors too.
+    stands in for learned ones, in a word or two. floats: numbers held to score a key of some width. whole:
+    vectors cannot be cut into heads. flat: with `weigh_sets`, rows may be single vectors too.
     """
 
     name: str
@@ -176,6 +181,7 @@ class Mechanism:
     weigh_graph: WeighGraph | None = None
     remark: Remark | None = None
     weights: Callable[[Options], str] = identity
+    floats: Callable[[int, Options], int] = its_width
     whole: bool = False
     flat: bool = False
 

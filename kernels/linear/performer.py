@@ -114,4 +114,5 @@ MECHANISM = Mechanism(
     scorer=PerformerScorer,
     kernel=True,
     features=Features(_features, _features, _exponent),
+    floats=lambda width, options: max(width, int(options["features"])),
 )

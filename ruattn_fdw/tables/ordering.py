@@ -87,8 +87,9 @@ def _refuse_without_use(arguments: Arguments, mechanism: Mechanism, options: Opt
         if arguments[name] is not None and not mechanism.needs_order(options):
             knowing = [m for m in registry.MECHANISMS if m.ordered is not None]
             available = ", ".join(m.name for m in knowing if features.reason(m) is None) or "none"
+            why = "knows no order" if mechanism.ordered is None else "knows none under these options"
             raise AttentionError(
-                f'parameter "{name}" is not used by {mechanism.name}, which knows no order',
+                f'parameter "{name}" is not used by {mechanism.name}, which {why}',
                 sqlstate=NOT_SUPPORTED,
                 hint=f"Leave it out, or choose a mechanism that knows one: {available}.",
             )

@@ -80,4 +80,7 @@ def test_linear_is_causal_if_told_so(alike: Connection, rows: Rows, failure: Fai
     assert len(rows(f"{causal} AND order_column = 'hour' AND position = 7 AND score > 0")) == 3
     assert failure(causal).message_primary == 'linear needs the parameter "order_column"'
     error = failure(f"{SEARCH} AND attention_type = 'linear' AND order_column = 'hour'")
-    assert error.message_primary == 'parameter "order_column" is not used by linear, which knows no order'
+    assert (
+        error.message_primary
+        == 'parameter "order_column" is not used by linear, which knows none under these options'
+    )
