@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -94,24 +94,50 @@ NESTING = Nesting()
 NO_ROWS = Rows(np.empty(0, np.int64), np.empty((0, 0), np.float32), 0)
 
 
+class Read(Protocol):
+    """Rows as read, of whatever kind, with the number of those skipped for a NULL."""
+
+    @property
+    def skipped(self) -> int:
+        """Rows without a vector."""
+
+    def __len__(self) -> int:
+        """Rows with one."""
+
+
+Kind = TypeVar("Kind", bound=Read)
+
+
 def read_rows(
     source: Source, candidates: np.ndarray | str | None, memo: dict[str, Any], report: Report
 ) -> Rows:
-    """The rows of the source, or those of them whose id is a candidate.
+    """The rows of the source, or those of them whose id is a candidate."""
+    return read_once("rows", _select, source, candidates, memo, report)
+
+
+def read_once(
+    kind: str,
+    select: Callable[[Source, np.ndarray | str | None], Kind],
+    source: Source,
+    candidates: np.ndarray | str | None,
+    memo: dict[str, Any],
+    report: Report,
+) -> Kind:
+    """What `select` reads of the source, or of the candidates.
 
     `memo` keeps the last rows read: rescans of an executor node run under one snapshot.
     """
     key = (source, candidates.tobytes() if isinstance(candidates, np.ndarray) else candidates)
-    kept = memo.get("rows")
+    kept = memo.get(kind)
     if kept is not None and kept[0] == key:
-        rows: Rows = kept[1]
-        return rows
+        found: Kind = kept[1]
+        return found
     with report.timing("read"):
-        rows = _select(source, None if candidates is None else as_ids(source.id_type, candidates))
-    report.rows_read += len(rows)
-    report.nulls_skipped += rows.skipped
-    memo["rows"] = (key, rows)
-    return rows
+        found = select(source, None if candidates is None else as_ids(source.id_type, candidates))
+    report.rows_read += len(found)
+    report.nulls_skipped += found.skipped
+    memo[kind] = (key, found)
+    return found
 
 
 def read_vector(source: Source, row_id: int | str, report: Report) -> np.ndarray:

@@ -13,7 +13,7 @@ from ruattn_fdw.kernels.sets import VectorSets
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import as_id, as_ids
 from ruattn_fdw.source.relation import Source
-from ruattn_fdw.source.rows import ids_and_names, read_columns, shown_ids
+from ruattn_fdw.source.rows import ids_and_names, read_columns, read_once, shown_ids
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,8 @@ class SetRows:
 def read_sets(
     source: Source, candidates: np.ndarray | str | None, memo: dict[str, Any], report: Report
 ) -> SetRows:
-    """The sets of the source, or those of the candidates; rows with the same id are one set.
-
-    `memo` keeps the last ones read, as `rows.read_rows` does.
-    """
-    key = (source, candidates.tobytes() if isinstance(candidates, np.ndarray) else candidates)
-    kept = memo.get("sets")
-    if kept is not None and kept[0] == key:
-        found: SetRows = kept[1]
-        return found
-    with report.timing("read"):
-        found = _select(source, None if candidates is None else as_ids(source.id_type, candidates))
-    report.rows_read += len(found)
-    report.nulls_skipped += found.skipped
-    memo["sets"] = (key, found)
-    return found
+    """The sets of the source, or those of the candidates; rows with the same id are one set."""
+    return read_once("sets", _select, source, candidates, memo, report)
 
 
 def read_set(source: Source, row_id: int | str, report: Report) -> np.ndarray:

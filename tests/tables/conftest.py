@@ -104,3 +104,29 @@ def nearest(documents: Connection) -> dict[int, list[int]]:
         search = "SELECT id FROM mha_search WHERE table_name = 'documents' AND query = %s::real[]"
         found[document] = [row for (row,) in documents.execute(search, (embedding,)).fetchall()]
     return found
+
+
+SEARCH_FOR = "SELECT id FROM mha_search WHERE query = '{1,0}' AND num_heads = 1 AND table_name = "
+Refused = Callable[..., tuple[str | None, str | None, str | None]]
+
+
+@pytest.fixture
+def refused(db: Connection) -> Refused:
+    """Searches a source that cannot be used; SQLSTATE, message and HINT of the error."""
+
+    def run(table: str, clauses: str = "") -> tuple[str | None, str | None, str | None]:
+        with pytest.raises(psycopg.Error) as caught:
+            db.execute(f"{SEARCH_FOR}%s{clauses}".encode(), [table])
+        return caught.value.sqlstate, caught.value.diag.message_primary, caught.value.diag.message_hint
+
+    return run
+
+
+@pytest.fixture
+def two_documents(db: Connection) -> Connection:
+    """A fresh database with two rows of two dimensions."""
+    db.execute("""
+        CREATE TABLE documents (id int PRIMARY KEY, title text, embedding real[]);
+        INSERT INTO documents VALUES (1, 'a', '{1,0}'), (2, 'b', '{0,1}')
+    """)
+    return db

@@ -3,32 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
-import pytest
 from psycopg import Connection
 
-Failure = tuple[str | None, str | None, str | None]
-SEARCH = "SELECT id FROM mha_search WHERE query = '{1,0}' AND num_heads = 1 AND table_name = "
+Refused = Callable[..., tuple[str | None, str | None, str | None]]
 
 
-def failure(db: Connection[Any], table: str, clauses: str = "") -> Failure:
-    """SQLSTATE, message and HINT of a search that must fail."""
-    with pytest.raises(psycopg.Error) as caught:
-        db.execute(f"{SEARCH}%s{clauses}".encode(), [table])
-    return caught.value.sqlstate, caught.value.diag.message_primary, caught.value.diag.message_hint
-
-
-@pytest.fixture
-def documents(db: Connection[Any]) -> Connection[Any]:
-    db.execute("""
-        CREATE TABLE documents (id int PRIMARY KEY, title text, embedding real[]);
-        INSERT INTO documents VALUES (1, 'a', '{1,0}'), (2, 'b', '{0,1}')
-    """)
-    return db
-
-
-def test_relations_that_do_not_exist(documents: Connection[Any]) -> None:
-    documents.execute("CREATE SCHEMA other; CREATE TABLE other.elsewhere (id int, v real[])")
+def test_relations_that_do_not_exist(two_documents: Connection[Any], refused: Refused) -> None:
+    two_documents.execute("CREATE SCHEMA other; CREATE TABLE other.elsewhere (id int, v real[])")
     cases = {
         "document": 'Perhaps you meant "documents".',
         "Documents_": 'Perhaps you meant "documents".',
@@ -39,13 +20,12 @@ def test_relations_that_do_not_exist(documents: Connection[Any]) -> None:
         '"DOCUMENTS"': 'Perhaps you meant "documents".',
     }
     for name, hint in cases.items():
-        assert failure(documents, name) == ("42P01", f'relation "{name}" does not exist', hint)
+        assert refused(name) == ("42P01", f'relation "{name}" does not exist', hint)
 
 
-def test_names_that_are_no_names(documents: Connection[Any]) -> None:
+def test_names_that_are_no_names(two_documents: Connection[Any], refused: Refused) -> None:
     found = {
-        name: failure(documents, name)[0]
-        for name in ("", "a.b.c.d", '"open', "a..b", "a b", "nowhere.public.documents")
+        name: refused(name)[0] for name in ("", "a.b.c.d", '"open', "a..b", "a b", "nowhere.public.documents")
     }
     assert found == {
         "": "42602",
@@ -57,22 +37,24 @@ def test_names_that_are_no_names(documents: Connection[Any]) -> None:
     }
 
 
-def test_a_hint_names_no_relation_of_a_schema_that_the_caller_cannot_use(documents: Connection[Any]) -> None:
-    documents.execute(
+def test_a_hint_names_no_relation_of_a_schema_that_the_caller_cannot_use(
+    two_documents: Connection[Any], refused: Refused
+) -> None:
+    two_documents.execute(
         "CREATE SCHEMA hidden; CREATE TABLE hidden.secrets (id int, v real[]); SET ROLE pg_monitor"
     )
     try:
-        assert failure(documents, "secrets") == (
+        assert refused("secrets") == (
             "42P01",
             'relation "secrets" does not exist',
             "Names resolve in the search_path, or write schema.table.",
         )
     finally:
-        documents.execute("RESET ROLE")
+        two_documents.execute("RESET ROLE")
 
 
-def test_relations_without_rows_of_the_users_own(documents: Connection[Any]) -> None:
-    documents.execute(
+def test_relations_without_rows_of_the_users_own(two_documents: Connection[Any], refused: Refused) -> None:
+    two_documents.execute(
         "CREATE SEQUENCE numbers; CREATE TYPE pair AS (a int, b int); CREATE TEMP TABLE t (v real[])"
     )
     cases = {
@@ -85,59 +67,59 @@ def test_relations_without_rows_of_the_users_own(documents: Connection[Any]) -> 
     }
     hint = "Name a table, a view, a materialized view or a foreign table."
     for name, message in cases.items():
-        assert failure(documents, name) == ("22023", message, hint)
+        assert refused(name) == ("22023", message, hint)
     toast = "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = '{}'::regclass"
     for table in ("documents", "t"):
-        row = documents.execute(toast.format(table).encode()).fetchone()
+        row = two_documents.execute(toast.format(table).encode()).fetchone()
         assert row is not None
-        assert failure(documents, row[0])[::2] == ("22023", hint)
+        assert refused(row[0])[::2] == ("22023", hint)
 
 
 def test_a_temporary_table_of_another_session(
-    documents: Connection[Any], connect: Callable[..., Connection[Any]]
+    two_documents: Connection[Any], connect: Callable[..., Connection[Any]], refused: Refused
 ) -> None:
     other = connect()
     other.execute("CREATE TEMP TABLE private AS SELECT * FROM documents")
     row = other.execute("SELECT pg_my_temp_schema()::regnamespace::text").fetchone()
     assert row is not None
-    sqlstate, message, _ = failure(documents, f"{row[0]}.private")
+    sqlstate, message, _ = refused(f"{row[0]}.private")
     assert (sqlstate, message) == ("0A000", "cannot access temporary tables of other sessions")
-    assert failure(documents, "private")[0] == "42P01"
+    assert refused("private")[0] == "42P01"
 
 
-def test_columns_that_do_not_exist(documents: Connection[Any]) -> None:
-    assert failure(documents, "documents", " AND vector_column = 'embeding'") == (
+def test_columns_that_do_not_exist(two_documents: Connection[Any], refused: Refused) -> None:
+    assert refused("documents", " AND vector_column = 'embeding'") == (
         "42703",
         'column "embeding" of relation "documents" does not exist',
         'Perhaps you meant "embedding". Valid columns: embedding.',
     )
-    assert failure(documents, "documents", " AND id_column = 'idd'") == (
+    assert refused("documents", " AND id_column = 'idd'") == (
         "42703",
         'column "idd" of relation "documents" does not exist',
         'Perhaps you meant "id". Valid columns: id.',
     )
     for column in ("ctid", "EMBEDDING", "documents.embedding", ""):
-        assert failure(documents, "documents", f" AND vector_column = '{column}'")[0] == "42703", column
+        assert refused("documents", f" AND vector_column = '{column}'")[0] == "42703", column
 
 
-def test_columns_of_the_wrong_type(documents: Connection[Any]) -> None:
-    assert failure(documents, "documents", " AND vector_column = 'title'") == (
+def test_columns_of_the_wrong_type(two_documents: Connection[Any], refused: Refused) -> None:
+    assert refused("documents", " AND vector_column = 'title'") == (
         "22023",
         "documents.title has type text, no vector type",
         "Valid vector columns: embedding.",
     )
-    assert failure(documents, "documents", " AND id_column = 'title'") == (
+    assert refused("documents", " AND id_column = 'title'") == (
         "0A000",
         "documents.title has type text, the ids of this table have type bigint",
         "Give another id_column, or create a foreign table of your own with an id column of type text.",
     )
-    documents.execute("CREATE TABLE named (id uuid PRIMARY KEY, v real[])")
+    two_documents.execute("CREATE TABLE named (id uuid PRIMARY KEY, v real[])")
     message = "named.id has type uuid, the ids of this table have type bigint"
-    assert failure(documents, "named")[:2] == ("0A000", message)
+    assert refused("named")[:2] == ("0A000", message)
 
 
-def test_columns_that_cannot_be_chosen(documents: Connection[Any]) -> None:
-    documents.execute("""
+def test_columns_that_cannot_be_chosen(two_documents: Connection[Any], refused: Refused) -> None:
+    two_documents.execute("""
         CREATE TABLE two (id int, a real[], b double precision[]);
         CREATE TABLE none (id int, words text[], numbers int[]);
         CREATE TABLE unnumbered (a int, b bigint, v real[]);
@@ -159,4 +141,4 @@ def test_columns_that_cannot_be_chosen(documents: Connection[Any]) -> None:
         ),
     }
     for table, (message, hint) in cases.items():
-        assert failure(documents, table) == ("22023", message, hint)
+        assert refused(table) == ("22023", message, hint)
