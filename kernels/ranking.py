@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
+from .arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
 from .attend import Weights
 
 FIRST = 64
@@ -20,13 +20,13 @@ EXACT = 4096
 def ranked(
     weights: Weights, ids: npt.NDArray[np.int64], k: int | None = None, checkpoint: Checkpoint = uninterrupted
 ) -> Iterator[Rows]:
-    """Arrays of row indexes in order, k rows in all; all rows, those masked out last, where k is None.
+    """Arrays of row indexes in order, k rows in all; all rows, those masked out as well, where k is None.
 
     ids (n,) decide between rows of equal score and logit. Before rows are given out their score, logit and
     head_scores are written back into `weights` from float64 logits, so read them only for rows given out. No
     row has a larger score than a row before it.
     """
-    ranking = _Ranking(weights, ids)
+    ranking = _Ranking(weights, ids, all_rows=k is None)
     wanted = ranking.unmasked if k is None else min(k, ranking.unmasked)
     chunk = FIRST if k is None else min(k, EXACT)
     given = 0
@@ -43,14 +43,16 @@ def ranked(
 class _Ranking:
     """What is left to rank by `_key`, which is exact where `_slack` is 0, else off by at most that."""
 
-    def __init__(self, weights: Weights, ids: npt.NDArray[np.int64]) -> None:
+    def __init__(self, weights: Weights, ids: npt.NDArray[np.int64], *, all_rows: bool) -> None:
         self._weights, self._ids = weights, ids
         self._exact = weights.exact
-        self._depth = 100 + float(np.nanmax(weights.logit, initial=0))
+        self._depth = _depth_below(weights.logit)
         self._key = self._ranking_key()
         slack = np.zeros(len(ids), np.float32) if weights.slack is None else weights.slack
         self._slack = slack.astype(np.float64)
         hidden = np.isnan(weights.logit)
+        if all_rows and self._exact is None:
+            hidden[:] = False  # final scores may be negative, and come after the 0 of masked rows
         self._left = np.flatnonzero(~hidden)
         masked = np.flatnonzero(hidden)
         self.masked = masked[np.argsort(ids[masked])]
@@ -123,3 +125,9 @@ class _Ranking:
         vanished = score < TINY32
         key[vanished] = logit[vanished] - self._depth
         return key
+
+
+def _depth_below(logits: Floats) -> float:
+    """What to take from any of the logits (n,), rounded as they are, for a number below log(TINY32)."""
+    largest = float(np.nanmax(logits, initial=0))
+    return 100 + largest * (1 + 16 * EPS32)

@@ -65,6 +65,19 @@ def test_large_logits_keep_the_scores_of_float64(heads, size):
     np.testing.assert_allclose(weights.score.sum(dtype=np.float64), 1, atol=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_a_key_keeps_its_logit_however_few_are_asked_for(heads, seed):
+    random = np.random.RandomState(seed)
+    query = (random.standard_normal(60) * 1e30).astype(np.float32)
+    keys = random.standard_normal((500, 60)).astype(np.float32)
+    weights = attend(find("scaled_dot"), query, keys, num_heads=heads)
+    for _ in ranked(weights, np.arange(500)):
+        pass
+    np.testing.assert_array_equal(weights.head_scores.max(axis=1), 1)
+    np.testing.assert_allclose(weights.score.sum(), 1)
+
+
 def test_more_heads_than_heavy_keys_each_on_a_key_of_its_own():
     keys = np.eye(256, dtype=np.float32) * 1e3
     weights = attend(find("multi_head"), np.full(256, 100, np.float32), keys, num_heads=256)

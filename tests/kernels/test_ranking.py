@@ -43,6 +43,13 @@ def test_the_chunks_together_are_a_full_sort_of_the_float64_scores(mechanism, n,
     np.testing.assert_allclose(weights.score, expected.score, rtol=1e-5, atol=1e-37)
 
 
+def test_masked_rows_stand_where_their_score_0_does():
+    score, logit = [-2, 0, 0, 3, 0, -1], [-2, np.nan, 0, 3, np.nan, -1]
+    weights = as_weights(score, logit)
+    np.testing.assert_array_equal(all_rows(weights, [5, 4, 3, 2, 1, 0]), [3, 2, 4, 1, 5, 0])
+    np.testing.assert_array_equal(all_rows(weights, [5, 4, 3, 2, 1, 0], 9), [3, 2, 5, 0])
+
+
 @pytest.mark.parametrize("k", [1, 10, 64, 65, 200, 2**31])
 @pytest.mark.parametrize("heads", [1, 4])
 def test_k_cuts_the_same_order(heads, k):

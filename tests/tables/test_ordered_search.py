@@ -58,6 +58,18 @@ def test_masked_rows_come_last_with_score_0_and_logit_null(stamped, rows):
     assert sum(row[1] for row in found) == pytest.approx(1)
 
 
+def test_rows_below_zero_come_after_the_masked_ones(stamped, rows):
+    found = rows(
+        "SELECT id, score, logit FROM mha_search WHERE table_name = 'documents'"
+        " AND attention_type = 'retention' AND query = '{-1,-1,1,0,0,0,0,0}'"
+        " AND order_column = 'step' AND position = 997 ORDER BY score DESC"
+    )
+    scores = [row[1] for row in found]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] < 0
+    assert [row[0] for row in found if row[2] is None] == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("kind", ["sparse", "bigbird", "fixed"])
 def test_patterns_run_by_alias_with_their_options(stamped, rows, kind):
     query = f"{SEARCH} AND query_id = 1 AND attention_type = %s AND order_column = 'written' AND k = 100"
