@@ -52,11 +52,17 @@ def exact_logits(mechanism: Mechanism, problem: Problem, rows: Rows | None = Non
     rows = np.arange(len(problem.keys)) if rows is None else rows
     with np.errstate(all="ignore"):
         logits = Exact(mechanism, problem)(rows)
-    if not (np.abs(logits) <= MAX32).all():
-        row = int(rows[np.argmin((np.abs(logits) <= MAX32).all(axis=0))])
+    check_range(problem, rows, logits)
+    return logits
+
+
+def check_range(problem: Problem, rows: Rows, logits: F64) -> None:
+    """Raise NumericOverflow unless float32 holds the logits (H, c) of keys at these indexes (c,)."""
+    fits = (np.abs(logits) <= MAX32).all(axis=0)
+    if not fits.all():
+        row = int(rows[np.argmin(fits)])
         query = problem.query.reshape(-1)
         raise overflow(f"the logit of query and row {row}", query, problem.keys[row], row=row)
-    return logits
 
 
 def score_keys(

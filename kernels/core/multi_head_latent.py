@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import F32, F64, MAX32, Checkpoint, spans
+from ..arrays import F32, F64, Checkpoint, spans
 from ..errors import InvalidOption
 from ..fits import LastFit
-from ..logits import overflow
+from ..logits import check_range
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options, Problem
@@ -40,9 +40,7 @@ def weigh(problem: Problem) -> Weights:
     for span in spans(len(problem.keys), 8 * absorbed.shape[1]):
         np.matmul(absorbed, latent.latents[span].T, out=logits[:, span])
         problem.checkpoint()
-    if not (np.abs(logits) <= MAX32).all():
-        row = int(np.argmin((np.abs(logits) <= MAX32).all(axis=0)))
-        raise overflow(f"the logit of query and row {row}", problem.query, problem.keys[row], row=row)
+    check_range(problem, np.arange(len(problem.keys)), logits)
     problem.notes["Latent Dimensions"] = absorbed.shape[1]
     problem.notes["Latent Share"] = latent.share
     weights, lse = plain_softmax(logits)

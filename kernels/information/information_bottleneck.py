@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import F64, Checkpoint, Rows
 from ..core.dot import dot_scorer
 from ..errors import InvalidOption, OutOfDomain
-from ..logits import exact_logits
+from ..logits import check_range, exact_logits
 from ..mechanism import Mechanism
 from ..options import Interval, Option, column
 from ..problem import Problem
@@ -35,8 +35,10 @@ def weigh(problem: Problem) -> Weights:
     rows, log_prior = _log_prior(problem)
     logits = exact_logits(MECHANISM, problem, rows)
     wanted = 0.5 * math.log(len(rows)) if rate is None else float(rate)
-    tilts = [_solved(head, log_prior, wanted, beta, problem.checkpoint) for head in logits]
-    tilted = np.stack([tilt.beta * head + log_prior for tilt, head in zip(tilts, logits, strict=True)])
+    with np.errstate(over="ignore"):
+        tilts = [_solved(head, log_prior, wanted, beta, problem.checkpoint) for head in logits]
+        tilted = np.stack([tilt.beta * head + log_prior for tilt, head in zip(tilts, logits, strict=True)])
+    check_range(problem, rows, tilted)
     weights, lse = plain_softmax(tilted)
     problem.notes.update(
         KL=_shown([tilt.divergence for tilt in tilts]), Beta=_shown([tilt.beta for tilt in tilts])

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import F32, F64, MAX32, Checkpoint, by_heads, spans
 from ..fits import LastFit
-from ..logits import overflow
+from ..logits import check_range, overflow
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options, Problem
@@ -35,7 +35,9 @@ def weigh(problem: Problem) -> Weights:
         return scattered(settled(nothing, nothing), rows, n)
     beta = problem.options["beta"]
     factor = 1 / (2 * math.sqrt(problem.query.shape[1])) if beta is None else float(beta)
-    logits = energies[:, rows] * (-factor / problem.temperature)
+    with np.errstate(over="ignore", invalid="ignore"):
+        logits = energies[:, rows] * (-factor / problem.temperature)
+    check_range(problem, rows, logits)
     weights, lse = plain_softmax(logits)
     return scattered(settled(weights, logits, lse), rows, n)
 

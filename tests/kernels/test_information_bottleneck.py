@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruattn_fdw.kernels.attend import attend
-from ruattn_fdw.kernels.errors import InvalidOption, OutOfDomain
+from ruattn_fdw.kernels.errors import InvalidOption, NumericOverflow, OutOfDomain
 from ruattn_fdw.kernels.registry import find
 from samples import sample
 from scoring_twins import bottleneck, divergence, dots
@@ -120,3 +120,9 @@ def test_it_agrees_with_an_optimiser_and_with_the_perplexity_of_t_sne():
     np.testing.assert_allclose(weights.score, golden["optimum"], atol=1e-6)
     perplexity = attend(BOTTLENECK, query, keys, options={"rate": log(63 / float(golden["perplexity"]))})
     np.testing.assert_allclose(perplexity.score, golden["weights"], atol=2e-6)
+
+
+def test_a_beta_that_takes_logits_beyond_float32_is_an_error():
+    query, keys = sample()
+    with pytest.raises(NumericOverflow, match="the logit of query and row 0"):
+        attend(BOTTLENECK, query, keys, options={"beta": 1e308})

@@ -102,6 +102,13 @@ def test_an_energy_beyond_float32_names_its_row():
         attend(SHEAF, query, keys, options={"maps": "identity"})
 
 
+@pytest.mark.parametrize("settings", [{"options": {"beta": 1e308}}, {"temperature": 1e-300}])
+def test_a_logit_beyond_float32_names_its_row(settings):
+    query, keys = sample()
+    with pytest.raises(NumericOverflow, match="the logit of query and row 0"):
+        attend(SHEAF, query, keys, **settings)
+
+
 def test_it_agrees_with_scipy():
     golden = load("sheaf")
     weights = attend(SHEAF, golden["query"], golden["keys"])
