@@ -94,7 +94,6 @@ class MhaSearch(AttentionTable):
         query = find_query(arguments, source, rows, report)
         fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
         check_dimensions(query, rows, source, fitting)
-        shared.send_remark(mechanism, rows.keys, settings["num_heads"], settings["options"], memo)
         with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
             weights = attend.attend(
                 mechanism,
@@ -107,6 +106,7 @@ class MhaSearch(AttentionTable):
                 columns=rows.numbers,
                 checkpoint=host_api.check_interrupts,
             )
+        shared.send_remark(mechanism, rows.keys, len(weights.head_scores), settings["options"], memo)
         report.note(weights.notes)
         chunks = ranking.ranked(weights, rows.ids, arguments["k"], host_api.check_interrupts)
         return ranked_batches(chunks, weights, rows, wanted)

@@ -208,3 +208,12 @@ def test_a_bad_option_is_an_error_before_the_remark_on_projected_points(failure)
     )
     assert error.sqlstate == "22023"
     assert error.message_primary.startswith("curvature is 0.0")
+
+
+def test_heads_that_do_not_divide_are_an_error_before_the_remark_on_projected_points(failure):
+    error = failure(
+        "SELECT * FROM mha_search WHERE table_name = 'documents' AND query_id = 1 AND num_heads = 3"
+        " AND attention_type = 'poincare' AND options = '{\"project\": true}'"
+    )
+    assert error.sqlstate == "22023"
+    assert error.message_primary == "num_heads is 3, which does not divide the query's 8 dimensions"
