@@ -2,18 +2,21 @@
 near keys.
 
 x(t) = exp(-t L) x(0), with the logits of scaled_dot for x(0) and the Laplacian L of the graph of the keys,
-whose edges weigh exp(-||k_i - k_j||^2 / (2 h^2)).
+whose edges weigh exp(-||k_i - k_j||^2 / (2 h^2)). Of a random walk's Laplacian the exponential is a mean over
+walks, which is summed as it is: the symmetric form would divide by the root of each key's degree, and leave
+nothing but rounding of a key far from all others.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..arrays import F32, F64, Checkpoint
+from ..arrays import F32, F64, Checkpoint, spans
 from ..core.dot import dot_scorer
 from ..errors import InvalidOption
 from ..fits import LastFit
@@ -25,8 +28,11 @@ from ..problem import Problem
 from ..softmax import plain_softmax
 from ..weights import Weights, settled
 
-Flow = Callable[[F64, float], F64]
+Flow = Callable[[F64, float, Checkpoint], F64]
 """Logits (H, n) and a time t >= 0 -> logits (H, n) after it."""
+
+_WALKED = 400.0
+"""Time that walks are followed in one go: exp(-t) must be a number, and t + 10 sqrt(t) + 30 steps few."""
 
 _DENSE_ROWS, _SPARSE_ROWS = 1024, 4096
 """Rows at most where none are given: one factorisation of so many cannot be interrupted."""
@@ -48,45 +54,82 @@ def weigh(problem: Problem) -> Weights:
             "By then what is connected is level; without knn any time will do.",
         )
     start = exact_logits(MECHANISM, replace(problem, temperature=1.0))
-    fit = _DENSE if knn is None else _SPARSE
-    flow = fit.of(
-        problem.keys, options["bandwidth"], options["laplacian"], knn, checkpoint=problem.checkpoint
-    )
-    logits = flow(start, float(options["t"])) / problem.temperature
+    form, t = str(options["laplacian"]), float(options["t"])
+    spectral = knn is None and (form != "random_walk" or t > _WALKED)
+    fit = _SPARSE if knn is not None else _SPECTRAL if spectral else _WALK
+    flow = fit.of(problem.keys, options["bandwidth"], form, knn, checkpoint=problem.checkpoint)
+    logits = flow(start, t, problem.checkpoint) / problem.temperature
     problem.checkpoint()
     weights, lse = plain_softmax(logits)
     return settled(weights, logits, lse)
 
 
-def _dense(keys: F32, bandwidth: float | None, laplacian: str, knn: None, checkpoint: Checkpoint) -> Flow:
-    """Exactly, by the eigenvectors of the symmetric form of the Laplacian."""
-    matrix, scale = _laplacian(_affinities(keys, bandwidth, checkpoint), laplacian)
+def _walk(keys: F32, bandwidth: float | None, form: str, knn: None, checkpoint: Checkpoint) -> Flow:
+    """Along walks over all keys."""
+    steps = _steps(_affinities(keys, bandwidth, checkpoint))
+    return lambda logits, t, checkpoint: _walked(logits, steps, t, checkpoint)
+
+
+def _spectral(keys: F32, bandwidth: float | None, form: str, knn: None, checkpoint: Checkpoint) -> Flow:
+    """By the eigenvectors of the symmetric form; of a random walk the last of the time along walks.
+
+    By then what rounding has left of far keys is gone.
+    """
+    affinities = _affinities(keys, bandwidth, checkpoint)
+    matrix, scale = _laplacian(affinities, form)
     checkpoint()
     values, vectors = np.linalg.eigh(matrix)
+    steps = _steps(affinities) if form == "random_walk" else None
 
-    def flow(logits: F64, t: float) -> F64:
-        result: F64 = ((logits * scale) @ vectors * np.exp(-t * values)) @ vectors.T / scale
-        return result
+    def flow(logits: F64, t: float, checkpoint: Checkpoint) -> F64:
+        first = t if steps is None else t - _WALKED
+        result: F64 = ((logits * scale) @ vectors * np.exp(-first * values)) @ vectors.T / scale
+        return result if steps is None else _walked(result, steps, _WALKED, checkpoint)
 
     return flow
 
 
-def _sparse(keys: F32, bandwidth: float | None, laplacian: str, knn: int, checkpoint: Checkpoint) -> Flow:
-    """By the action of the exponential of a Laplacian that has edges between nearest keys only."""
+def _sparse(keys: F32, bandwidth: float | None, form: str, knn: int, checkpoint: Checkpoint) -> Flow:
+    """By the action of the exponential of a Laplacian that has edges between nearest keys only.
+
+    That sums a series without negative terms, as walks are.
+    """
     from scipy.sparse import csr_array
     from scipy.sparse.linalg import expm_multiply
 
     affinities = _affinities(keys, bandwidth, checkpoint)
-    near = np.argsort(-affinities, axis=1, kind="stable")[:, : min(knn, len(keys) - 1)]
     chosen = np.zeros(affinities.shape, bool)
-    np.put_along_axis(chosen, near, True, axis=1)
-    matrix, scale = _laplacian(np.where(chosen | chosen.T, affinities, 0), laplacian)
+    for span in spans(len(keys), 8 * len(keys)):
+        near = np.argsort(-affinities[span], axis=1, kind="stable")[:, : min(knn, len(keys) - 1)]
+        np.put_along_axis(chosen[span], near, True, axis=1)
+        checkpoint()
+    matrix, scale = _laplacian(np.where(chosen | chosen.T, affinities, 0), form)
     sparse: Any = csr_array(matrix)
     checkpoint()
-    return lambda logits, t: expm_multiply(-t * sparse, (logits * scale).T).T / scale
+    return lambda logits, t, checkpoint: expm_multiply(-t * sparse, (logits * scale).T).T / scale
 
 
-_DENSE, _SPARSE = LastFit(_dense), LastFit(_sparse)
+_WALK, _SPECTRAL, _SPARSE = LastFit(_walk), LastFit(_spectral), LastFit(_sparse)
+
+
+def _steps(affinities: F64) -> F64:
+    """The probabilities P (n, n) of a walk's next step; a lone key stays where it is."""
+    degrees = affinities.sum(axis=1)
+    alone = degrees == 0
+    steps: F64 = affinities / np.where(alone, 1, degrees)[:, None]
+    steps[alone, alone] = 1
+    return steps
+
+
+def _walked(logits: F64, steps: F64, t: float, checkpoint: Checkpoint) -> F64:
+    """exp(-t (I - P)) of logits (H, n): their mean over walks, the number of steps being Poisson's of mean t."""
+    state, share = logits.T, math.exp(-t)
+    total = share * state
+    for count in range(1, math.ceil(t + 10 * math.sqrt(t)) + 30):
+        state, share = steps @ state, share * t / count
+        total += share * state
+        checkpoint()
+    return total.T
 
 
 def _affinities(keys: F32, bandwidth: float | None, checkpoint: Checkpoint) -> F64:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption
 from ruattn_fdw.kernels.registry import find
@@ -78,6 +79,16 @@ def test_a_lone_key_keeps_its_logit():
     weights = attend(DIFFUSION, query, keys, options={"bandwidth": 1.0, "t": 5})
     plain = attend(find("scaled_dot"), query, keys)
     assert weights.logit[9] == pytest.approx(plain.logit[9], rel=1e-6)
+
+
+@pytest.mark.parametrize("t", [1.0, 500.0])
+@pytest.mark.parametrize("options", [{}, {"knn": 5}])
+def test_a_key_far_from_all_others_takes_their_logits(options, t):
+    query, keys = sample()
+    keys[9] = 70
+    weights = attend(DIFFUSION, query, keys, options={**options, "t": t, "bandwidth": 8.0})
+    flow = scipy.linalg.expm(-t * laplacian(keys, "random_walk", bandwidth=8.0, **options))
+    np.testing.assert_allclose(weights.logit, flow @ (keys.astype(np.float64) @ query) / 4, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 2, 40])
