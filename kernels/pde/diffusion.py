@@ -122,9 +122,9 @@ def _steps(affinities: F64) -> F64:
 
 
 def _walked(logits: F64, steps: F64, t: float, checkpoint: Checkpoint) -> F64:
-    """exp(-t (I - P)) of logits (H, n): their mean over walks, the number of steps being Poisson's of mean t."""
+    """exp(-t (I - P)) of logits (H, n): the mean over walks, their number of steps drawn from Poisson(t)."""
     state, share = logits.T, math.exp(-t)
-    total = share * state
+    total: F64 = share * state
     for count in range(1, math.ceil(t + 10 * math.sqrt(t)) + 30):
         state, share = steps @ state, share * t / count
         total += share * state

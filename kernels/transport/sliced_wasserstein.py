@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows
+from ..arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows, spans
 from ..errors import InvalidOption, InvalidShape
 from ..mechanism import Mechanism
 from ..options import Interval, Option
@@ -37,12 +37,17 @@ class SlicedScorer:
         sets = keys.reshape(len(keys), len(self._sorted), self._tokens, self._width)
         apart = np.sort(_along(sets, self._lines), axis=2)
         apart -= self._sorted
-        means = np.mean(np.abs(apart, out=apart) ** self._order, axis=(2, 3))
-        out[:] = (means ** (1 / self._order) / -self._temperature).T
+        largest, shares = _largest_and_shares(np.abs(apart, out=apart))
+        means = np.mean(np.power(shares, self._order, out=shares), axis=(2, 3))
+        out[:] = (largest * means ** (1 / self._order) / -self._temperature).T
 
     def rounding(self, keys: Floats) -> Floats:
-        """Sorting moves no element by more than its own rounding; then come powers and a mean."""
-        lengths = np.sqrt(np.einsum("nd,nd->n", keys, keys).astype(np.float64)) + self._length
+        """Sorting moves no element by more than its own rounding; then come powers and a mean.
+
+        Squares too small for float32 are made up for.
+        """
+        squares = np.einsum("nd,nd->n", keys, keys).astype(np.float64)
+        lengths = np.sqrt(squares + keys.shape[1] * TINY32) + self._length
         terms = self._width + self._tokens * self._lines.shape[1] + 8 * self._order
         return np.asarray(lengths * (terms * EPS32 / self._temperature) + TINY32, np.float32)
 
@@ -83,6 +88,13 @@ def _along(sets: Floats, directions: Floats) -> Floats:
     return np.asarray(np.einsum("...tp,pl->...tl", sets, directions))
 
 
+def _largest_and_shares(apart: Floats) -> tuple[Floats, Floats]:
+    """The largest (...) of numbers (..., t, L), and what part of it each is; so no power leaves the range."""
+    largest = apart.max(axis=(-2, -1))
+    apart /= np.where(largest > 0, largest, 1)[..., None, None]
+    return largest, apart
+
+
 def weigh(problem: SetProblem) -> Weights:
     """The weights of rows that are sets, of whatever sizes."""
     distances = _distances(problem.queries, problem.sets, problem.options, problem.checkpoint)
@@ -100,8 +112,8 @@ def _distances(queries: F64, sets: VectorSets, options: Options, checkpoint: Che
     sizes, found = np.diff(sets.bounds), np.empty(len(sets))
     for size in np.unique(sizes):
         rows = np.flatnonzero(sizes == size)
-        for start in range(0, len(rows), 256):
-            part = rows[start : start + 256]
+        for span in spans(len(rows), 8 * size * directions.shape[1]):
+            part = rows[span]
             vectors = sets.take(part).vectors.astype(np.float64).reshape(len(part), size, -1)
             along = np.sort(_along(vectors, directions), axis=1)
             found[part] = _quantile_distance(mine, along, options)
@@ -113,9 +125,15 @@ def _quantile_distance(mine: Floats, others: Floats, options: Options) -> F64:
     """SW (b,) of sorted projections (t, L) and (b, u, L): the difference of their quantiles, integrated."""
     order = int(options["order"])
     left, right, shares = _pieces(len(mine), others.shape[1])
-    apart = np.abs(others[:, right] - mine[left]) ** order
-    result: F64 = np.einsum("bil,i->b", apart, shares / mine.shape[1]) ** (1 / order)
+    largest, parts = _largest_and_shares(np.abs(others[:, right] - mine[left]))
+    result: F64 = largest * np.einsum("bil,i->b", parts**order, shares / mine.shape[1]) ** (1 / order)
     return result
+
+
+def _projections(width: int, options: Options) -> int:
+    """As many numbers as a vector of this width has along all lines, if that is more."""
+    tokens = width // int(options["token_dim"] or width)
+    return max(width, tokens * int(options["n_projections"]))
 
 
 def _pieces(t: int, u: int) -> tuple[Rows, Rows, F64]:
@@ -144,5 +162,6 @@ MECHANISM = Mechanism(
     ),
     scorer=SlicedScorer,
     weigh_sets=weigh,
+    floats=_projections,
     flat=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ruattn_fdw.kernels.arrays import BLOCK_BYTES
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.attend_sets import attend_sets
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape
@@ -101,14 +102,32 @@ def test_without_a_width_it_says_what_is_missing():
         attend(SLICED, *sample())
 
 
-@pytest.mark.parametrize("size", [0.01, 1, 100])
-def test_the_bound_on_rounding_holds(size):
+@pytest.mark.parametrize("order", [1, 2, 16])
+@pytest.mark.parametrize("size", [1e-30, 1e-22, 0.01, 1, 100, 1e30])
+def test_the_bound_on_rounding_holds(size, order):
     query, keys = (np.float32(size) * a for a in sample(500))
-    slices, options = (
-        query.astype(np.float64)[None],
-        {"token_dim": 12, "order": 2, "n_projections": 50, "seed": 0},
-    )
-    assert_rounding_is_bounded(lambda dtype: SLICED.scorer(slices, 1.0, options, dtype), 1, keys)
+    keys[:50] = query + keys[:50] * np.float32(1e-3)
+    options = {"token_dim": 12, "order": order, "n_projections": 50, "seed": 0}
+    for slices in (query.astype(np.float64)[None], np.zeros((1, 60))):
+        assert_rounding_is_bounded(lambda dtype, q=slices: SLICED.scorer(q, 1.0, options, dtype), 1, keys)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+@pytest.mark.parametrize("order", [2, 16])
+def test_no_power_leaves_the_range(order, size):
+    query, keys = sample()
+    options = {"token_dim": 12, "order": order}
+    plain = attend(SLICED, query, keys, options=options)
+    scaled = attend(SLICED, query * np.float32(size), keys * np.float32(size), options=options)
+    np.testing.assert_allclose(scaled.logit / size, plain.logit, rtol=1e-5)
+
+
+def test_many_lines_are_taken_in_small_blocks():
+    query, keys = sample(500)
+    calls = []
+    options = {"token_dim": 12, "n_projections": 2000}
+    attend(SLICED, query, keys, options=options, checkpoint=lambda: calls.append(1))
+    assert len(calls) > 500 * 5 * 2000 * 4 / BLOCK_BYTES / 3
 
 
 def test_it_agrees_with_pot_and_scipy():
