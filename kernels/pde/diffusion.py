@@ -129,7 +129,8 @@ def _walked(logits: F64, steps: F64, t: float, checkpoint: Checkpoint) -> F64:
         state, share = steps @ state, share * t / count
         total += share * state
         checkpoint()
-    return total.T
+    result: F64 = total.T
+    return result
 
 
 def _affinities(keys: F32, bandwidth: float | None, checkpoint: Checkpoint) -> F64:
