@@ -8,11 +8,15 @@ import numpy as np
 
 from ..arrays import F32, F64, Checkpoint, spans
 from ..edges import Edges, GraphProblem, Reached
+from ..errors import InvalidOption
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
 from .attributes import EDGE_COLUMN, edge_column, weights_of
 from .neighbours import shortest_hops, softmax_by_centre
+
+_MOST_ROUNDS = 100_000
+"""Rounds that the iteration may need at most."""
 
 
 def diffuse(problem: GraphProblem) -> Reached:
@@ -58,12 +62,13 @@ def stationary(
     """The solution a (n,) of a = (1 - alpha) P^T a + alpha r by iteration, until it changes by less than tol.
 
     steps (E,): the probability P_ij of each edge; r is 1 at the start. A node without edges to go on sends
-    all to the start. Each round shrinks the change by 1 - alpha at least, so that it ends.
+    all to the start. Each round shrinks the change by 1 - alpha at least, which says after how many it ends:
+    rounding alone may go round in circles.
     """
     stuck = np.bincount(edges.centres, minlength=n) == 0
     visits = np.zeros(n)
-    visits[start] = change = 1.0
-    while change >= tol:
+    visits[start] = 1.0
+    for _ in range(_rounds(alpha, tol)):
         moved = np.bincount(edges.neighbours, steps * visits[edges.centres], n).astype(np.float64)
         moved[start] += visits[stuck].sum()
         moved *= 1 - alpha
@@ -71,7 +76,21 @@ def stationary(
         change = float(np.abs(moved - visits).sum())
         visits = moved
         checkpoint()
+        if change < tol:
+            break
     return visits
+
+
+def _rounds(alpha: float, tol: float) -> int:
+    """After how many rounds the change, which is at most 2 at first, is less than tol."""
+    rounds = math.log(tol / 4) / math.log1p(-alpha) if alpha < 1 else 1.0
+    if rounds > _MOST_ROUNDS:
+        raise InvalidOption(
+            f"alpha is {alpha:g} and tol {tol:g}, which may take {rounds:.3g} rounds, at most {_MOST_ROUNDS} "
+            "are allowed",
+            "Raise alpha or tol.",
+        )
+    return math.ceil(rounds)
 
 
 def _weights_of(options: Options) -> str:

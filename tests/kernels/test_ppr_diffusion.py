@@ -155,3 +155,14 @@ def test_checkpoint_is_called_in_every_round():
     calls = []
     diffused(np.zeros((30, 2), np.float32), graph(), checkpoint=lambda: calls.append(1))
     assert len(calls) > 50
+
+
+def test_it_ends_where_rounding_goes_round_in_circles():
+    pair = Edges(np.array([0, 1]), np.array([1, 0]))
+    assert scores_of(2, pair, alpha=0.01) == pytest.approx([1 / 1.99, 0.99 / 1.99], rel=1e-12)
+
+
+def test_an_alpha_that_would_hardly_end_is_refused():
+    pair = Edges(np.array([0, 1]), np.array([1, 0]))
+    with pytest.raises(InvalidOption, match=r"alpha is 1e-20 and tol 1e-14, which may take .* rounds"):
+        scores_of(2, pair, alpha=1e-20)
