@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import F64
+from ..arrays import F64, Checkpoint, uninterrupted
 from ..core.dot import dot_scorer
 from ..logits import exact_logits
 from ..mechanism import Mechanism
@@ -13,41 +13,44 @@ from ..problem import Problem
 from ..weights import Weights, settled
 
 _STEPS = 100
-"""Halvings of an interval of length 1: more than float64 can tell apart."""
+"""Halvings of an interval of length 1, whose lower end may be as near to 0 as alpha is to 1."""
 
 
 def weigh(problem: Problem) -> Weights:
     """The weights of all keys, head by head; those that entmax leaves out keep their logit and weigh 0."""
     alpha = float(problem.options["alpha"])
     logits = exact_logits(MECHANISM, problem)
-    weights = np.stack([entmax(head, alpha) for head in logits])
-    problem.checkpoint()
+    weights = np.stack([entmax(head, alpha, problem.checkpoint) for head in logits])
     return settled(weights, logits)
 
 
-def entmax(logits: F64, alpha: float) -> F64:
+def entmax(logits: F64, alpha: float, checkpoint: Checkpoint = uninterrupted) -> F64:
     """The weights (n,) of logits (n,): [(alpha - 1) s - t]_+ ^ (1 / (alpha - 1)) with the sum 1."""
+    checkpoint()
     shifted = logits - logits.max()
     if alpha == 1:
         weights = np.exp(shifted)
     else:
         z = (alpha - 1) * shifted
         inside = z > -1
-        threshold = _THRESHOLDS.get(alpha, _by_bisection)(z[inside], alpha)
         weights = np.zeros_like(z)
-        weights[inside] = np.maximum(z[inside] - threshold, 0) ** (1 / (alpha - 1))
+        if alpha in _THRESHOLDS:
+            left = np.maximum(z[inside] - _THRESHOLDS[alpha](z[inside]), 0)
+            weights[inside] = left ** (1 / (alpha - 1))
+        else:
+            weights[inside] = _by_bisection(z[inside], alpha, checkpoint)
     result: F64 = weights / weights.sum()
     return result
 
 
-def _sparsemax(z: F64, alpha: float) -> float:
+def _sparsemax(z: F64) -> float:
     """The threshold of alpha = 2 from the sorted z, the largest of which is 0."""
     z = np.sort(z)[::-1]
     thresholds = (np.cumsum(z) - 1) / np.arange(1, len(z) + 1)
     return float(thresholds[np.count_nonzero(z > thresholds) - 1])
 
 
-def _entmax15(z: F64, alpha: float) -> float:
+def _entmax15(z: F64) -> float:
     """The threshold of alpha = 1.5 from the sorted z, the largest of which is 0."""
     z = np.sort(z)[::-1]
     counts = np.arange(1, len(z) + 1)
@@ -57,16 +60,28 @@ def _entmax15(z: F64, alpha: float) -> float:
     return float(thresholds[np.count_nonzero(thresholds <= z) - 1])
 
 
-def _by_bisection(z: F64, alpha: float) -> float:
-    """The threshold of any alpha; it lies in [-1, 0]."""
-    low, high = -1.0, 0.0
+def _by_bisection(z: F64, alpha: float, checkpoint: Checkpoint) -> F64:
+    """The weights of z > -1, the largest of which is 0, for any alpha, by the threshold u - 1 in [-1, 0].
+
+    z - u + 1 and its power are taken in logarithms of 1 + (z - u), which keep their digits where alpha is
+    near 1 and the power is high.
+    """
+    low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if (np.maximum(z - middle, 0) ** (1 / (alpha - 1))).sum() >= 1:
+        if _powers(z - middle, alpha).sum() >= 1:
             low = middle
         else:
             high = middle
-    return low
+        checkpoint()
+    return _powers(z - low, alpha)
+
+
+def _powers(less_1: F64, alpha: float) -> F64:
+    """[1 + x]_+ ^ (1 / (alpha - 1)) of x (n,)."""
+    with np.errstate(divide="ignore"):
+        result: F64 = np.exp(np.log1p(np.maximum(less_1, -1)) / (alpha - 1))
+    return result
 
 
 _THRESHOLDS = {1.5: _entmax15, 2.0: _sparsemax}

@@ -48,6 +48,18 @@ def test_alpha_1_is_the_softmax():
     np.testing.assert_allclose(weights.score, soft.score, rtol=1e-6)
 
 
+@pytest.mark.parametrize("more", [1e-8, 1e-12, 2.0**-52])
+def test_an_alpha_near_1_is_nearly_the_softmax(more):
+    logits = 3 * np.random.RandomState(1).standard_normal(500)
+    np.testing.assert_allclose(entmax(logits, 1 + more), entmax(logits, 1), rtol=1e-4)
+
+
+def test_the_halvings_can_be_cancelled():
+    calls = []
+    attend(find("entmax"), *sample(), options={"alpha": 1.3}, checkpoint=lambda: calls.append(1))
+    assert len(calls) > 50
+
+
 def test_larger_alphas_leave_fewer_rows():
     query, keys = sample(500)
     counts = [
