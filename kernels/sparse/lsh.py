@@ -19,6 +19,9 @@ from ..options import Interval, Option
 from ..problem import Problem
 from ..weights import Bools
 
+_MOST = 65536
+"""Buckets of all rounds at most: half as many directions are held, and each key is compared with them all."""
+
 
 def share_a_bucket(problem: Problem) -> Bools:
     """Which keys (n,) have the query's hash in at least one round; whole vectors are hashed."""
@@ -26,6 +29,12 @@ def share_a_bucket(problem: Problem) -> Bools:
     rounds, buckets, seed = (int(options[name]) for name in ("n_hashes", "n_buckets", "seed"))
     if buckets % 2:
         raise InvalidOption(f"n_buckets is {buckets}, it must be even", "Each direction has two sides.")
+    if rounds * buckets > _MOST:
+        raise InvalidOption(
+            f"n_hashes is {rounds} and n_buckets {buckets}, {rounds * buckets} in all, at most {_MOST} are "
+            "allowed",
+            "Take fewer rounds or buckets.",
+        )
     own = _hashes(problem.query.reshape(1, -1), rounds, buckets, seed, problem.checkpoint)
     of_keys = _OF_KEYS.of(problem.keys, rounds, buckets, seed, checkpoint=problem.checkpoint)
     return np.asarray((of_keys == own).any(axis=1))
@@ -35,7 +44,7 @@ def _hashes(vectors: F32 | F64, rounds: int, buckets: int, seed: int, checkpoint
     """The bucket (n, rounds) of vectors (n, d): the direction, or its opposite, that lies nearest."""
     directions = _directions(vectors.shape[1], rounds, buckets // 2, seed)
     found = np.empty((len(vectors), rounds), np.intp)
-    for span in spans(len(vectors), 8 * vectors.shape[1]):
+    for span in spans(len(vectors), 8 * max(directions.shape)):
         along = (vectors[span].astype(np.float64) @ directions).reshape(-1, rounds, buckets // 2)
         found[span] = np.concatenate([along, -along], axis=2).argmax(axis=2)
         checkpoint()

@@ -90,3 +90,8 @@ def test_a_seed_draws_other_directions():
 def test_an_odd_number_of_buckets_is_refused():
     with pytest.raises(InvalidOption, match="n_buckets is 7, it must be even"):
         attend(LSH, *sample(), options={"n_buckets": 7})
+
+
+def test_more_buckets_than_can_be_held_are_refused():
+    with pytest.raises(InvalidOption, match="n_hashes is 1024 and n_buckets 128, 131072 in all"):
+        attend(LSH, *sample(), options={"n_hashes": 1024, "n_buckets": 128})
