@@ -80,13 +80,24 @@ def attend(
 def _weigh(mechanism: Mechanism, problem: Problem, query: Floats) -> Weights:
     if mechanism.weigh is not None:
         refuse_normaliser(mechanism, problem.normaliser)
-        return mechanism.weigh(problem)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weights = mechanism.weigh(problem)
+        _check_range(weights, problem, query)
+        return weights
     rows, n = _visible_rows(mechanism, problem), len(problem.keys)
     if rows is None:
         return _softmax_over(mechanism, problem, query, None)
     if not len(rows):
         return scattered(over_no_keys(mechanism, len(problem.query), problem.normaliser), rows, n)
     return scattered(_softmax_over(mechanism, problem, query, rows), rows, n)
+
+
+def _check_range(weights: Weights, problem: Problem, query: Floats) -> None:
+    """Raise NumericOverflow if a mechanism's own options took a logit out of the range of float32."""
+    wrong = np.isinf(weights.logit) | ~np.isfinite(weights.score)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise overflow(f"the logit of query and row {row}", query, problem.keys[row], row=row)
 
 
 def no_positions(mechanism: Mechanism) -> InvalidOption:

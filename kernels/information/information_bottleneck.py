@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import F64, Checkpoint, Rows
 from ..core.dot import dot_scorer
 from ..errors import InvalidOption, OutOfDomain
-from ..logits import check_range, exact_logits
+from ..logits import exact_logits
 from ..mechanism import Mechanism
 from ..options import Interval, Option, column
 from ..problem import Problem
@@ -35,15 +35,15 @@ def weigh(problem: Problem) -> Weights:
     rows, log_prior = _log_prior(problem)
     logits = exact_logits(MECHANISM, problem, rows)
     wanted = 0.5 * math.log(len(rows)) if rate is None else float(rate)
-    with np.errstate(over="ignore"):
-        tilts = [_solved(head, log_prior, wanted, beta, problem.checkpoint) for head in logits]
-        tilted = np.stack([tilt.beta * head + log_prior for tilt, head in zip(tilts, logits, strict=True)])
-    check_range(problem, rows, tilted)
-    weights, lse = plain_softmax(tilted)
+    tilts = [_solved(head, log_prior, wanted, beta, problem.checkpoint) for head in logits]
+    betas, largest = np.array([[tilt.beta] for tilt in tilts]), logits.max(axis=1, keepdims=True)
+    # less the largest logit, next to which a large beta would leave no digit of what sets them apart
+    weights, lse = plain_softmax(betas * (logits - largest) + log_prior)
+    lse += (betas * largest)[:, 0]
     problem.notes.update(
         KL=_shown([tilt.divergence for tilt in tilts]), Beta=_shown([tilt.beta for tilt in tilts])
     )
-    return scattered(settled(weights, tilted, lse), rows, len(problem.keys))
+    return scattered(settled(weights, betas * logits + log_prior, lse), rows, len(problem.keys))
 
 
 class Tilt(NamedTuple):
@@ -62,7 +62,8 @@ def _log_prior(problem: Problem) -> tuple[Rows, F64]:
     rows = np.flatnonzero(prior)
     if not len(rows):
         raise InvalidOption("the prior is 0 for every row", "At least one row must have a prior above 0.")
-    return rows, np.log(prior[rows]) - math.log(prior[rows].sum())
+    logs = np.log(prior[rows])
+    return rows, logs - plain_softmax(logs)[1]
 
 
 def _solved(logits: F64, log_prior: F64, rate: float, beta: float | None, checkpoint: Checkpoint) -> Tilt:
@@ -80,6 +81,7 @@ def _solved(logits: F64, log_prior: F64, rate: float, beta: float | None, checkp
     high = min(high, 1 / -float(below.min()))
     while _tilt(centred, log_prior, high).divergence < rate:
         low, high = high, 2 * high
+        checkpoint()
     while high - low > 1e-15 * high:
         middle = (low + high) / 2
         if not low < middle < high:

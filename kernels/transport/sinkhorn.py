@@ -10,8 +10,9 @@ import math
 
 import numpy as np
 
-from ..arrays import F64
+from ..arrays import F64, MAX32
 from ..errors import InvalidOption, NotConverged, OutOfDomain
+from ..logits import overflow
 from ..mechanism import Mechanism
 from ..options import Interval, Option, column
 from ..problem import BatchProblem
@@ -30,6 +31,7 @@ def weigh_batch(problem: BatchProblem) -> BatchWeights:
     marginal = _marginal(problem)
     keys = problem.keys.astype(np.float64).reshape(len(problem.keys), heads, width)
     logits = np.matmul(problem.queries.transpose(1, 0, 2), keys.transpose(1, 2, 0)) / math.sqrt(width)
+    _check_range(logits, problem)
     weights = np.stack([_balanced(head, marginal, problem) for head in logits])
     return BatchWeights(weights, logits.mean(axis=0).astype(np.float32))
 
@@ -40,8 +42,18 @@ def _marginal(problem: BatchProblem) -> F64:
     if not (given > 0).all():
         row = int(np.argmax(~(given > 0)))
         raise OutOfDomain(f"has the marginal {given[row]:g}", "A marginal is more than 0.", None, row)
-    result: F64 = given / given.sum()
+    shares = given / given.max()
+    result: F64 = shares / shares.sum()
     return result
+
+
+def _check_range(logits: F64, problem: BatchProblem) -> None:
+    """Raise NumericOverflow if float32 cannot hold the logits (H, m, n), or what epsilon makes of them."""
+    held = (np.abs(logits) <= MAX32 * min(1.0, float(problem.options["epsilon"]))).all(axis=0)
+    if not held.all():
+        query, row = np.unravel_index(int(np.argmin(held)), held.shape)
+        what = f"the logit of query {query} and row {row}"
+        raise overflow(what, problem.queries[query], problem.keys[row], row=int(row))
 
 
 def _balanced(logits: F64, marginal: F64, problem: BatchProblem) -> F64:

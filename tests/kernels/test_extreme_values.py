@@ -34,6 +34,20 @@ def test_a_temperature_that_overflows_is_an_error():
         attend(find("scaled_dot"), np.ones(4, np.float32), np.ones((3, 4), np.float32), temperature=1e-300)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("sheaf", {"temperature": 1e-300}),
+        ("diffusion", {"temperature": 1e-300}),
+        ("information_bottleneck", {"options": {"beta": 1e300}}),
+    ],
+)
+def test_what_a_mechanism_makes_of_its_logits_beyond_float32_is_an_error(name, settings):
+    keys = np.random.RandomState(0).standard_normal((30, 8)).astype(np.float32)
+    with pytest.raises(NumericOverflow, match=r"the logit of query and row [01] overflows"):
+        attend(find(name), keys[0], keys, **settings)
+
+
 @pytest.mark.parametrize("size", [1e-44, 1e-25, 1e-10, 1e5, 1e19])
 @pytest.mark.parametrize("mechanism", [m for m in PLAIN if not m.kernel], ids=lambda m: m.name)
 def test_equal_rows_share_alike_whatever_their_size(mechanism, size):

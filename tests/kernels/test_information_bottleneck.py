@@ -63,6 +63,19 @@ def test_a_rate_beyond_all_puts_all_weight_on_the_best():
     assert weights.notes["KL"] == pytest.approx(log(63), rel=1e-12)
 
 
+def test_near_ties_of_large_logits_keep_the_rate():
+    query = np.array([1, 1e-9], np.float32)
+    keys = np.array([[1e6, place] for place in range(40)], np.float32)
+    weights = attend(BOTTLENECK, query, keys, options={"rate": 1.5})
+    assert divergence(weights.score.astype(np.float64), uniform(40)) == pytest.approx(1.5, abs=1e-5)
+
+
+def test_huge_priors_do_not_overflow():
+    settings = {"options": {"prior": "p"}, "columns": {"prior": np.full(63, 1e308)}}
+    weights = attend(BOTTLENECK, *sample(), **settings)
+    np.testing.assert_allclose(weights.score, attend(BOTTLENECK, *sample()).score, rtol=1e-6)
+
+
 def test_equal_best_rows_share_and_cap_the_rate():
     query, keys = sample()
     best = (keys @ query).argmax()

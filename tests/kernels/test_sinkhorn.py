@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ruattn_fdw.kernels.batch import Settings, weigh_batch
-from ruattn_fdw.kernels.errors import InvalidOption, NotConverged, OutOfDomain
+from ruattn_fdw.kernels.errors import InvalidOption, NotConverged, NumericOverflow, OutOfDomain
 from ruattn_fdw.kernels.nearest import nearest
 from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.registry import find
@@ -76,6 +76,19 @@ def test_one_query_would_weigh_all_keys_alike_and_is_refused():
 def test_what_does_not_come_to_rest_is_an_error():
     with pytest.raises(NotConverged, match=r"not balanced after 2 iterations: .* tol is 1e-09"):
         weights_of(*sample(), epsilon=0.01, max_iter=2)
+
+
+@pytest.mark.parametrize(("size", "epsilon"), [(1e25, 1.0), (1.0, 1e-300)])
+def test_a_logit_beyond_float32_is_an_error_that_names_the_pair(size, epsilon):
+    queries, keys = (np.float32(size) * vectors for vectors in sample())
+    with pytest.raises(NumericOverflow, match="the logit of query 0 and row 0 overflows"):
+        weights_of(queries, keys, epsilon=epsilon)
+
+
+def test_huge_marginals_do_not_overflow():
+    settings = {"column_marginal": "c", "columns": {"column_marginal": np.full(40, 1e308)}}
+    found = weights_of(*sample(), **settings).head_scores
+    np.testing.assert_allclose(found, weights_of(*sample()).head_scores, rtol=1e-9)
 
 
 @pytest.mark.parametrize("share", [0, -1])
