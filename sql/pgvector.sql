@@ -48,6 +48,16 @@ CREATE OPERATOR = (
 );
 COMMENT ON OPERATOR = (halfvec, attention_vector) IS 'equal once both are attention_vector';
 
+-- Attention indexes on pgvector's types.
+
+CREATE OPERATOR CLASS ruvector_vector_ops DEFAULT FOR TYPE vector USING ruvector_attention AS STORAGE vector;
+COMMENT ON OPERATOR FAMILY ruvector_vector_ops USING ruvector_attention IS 'attention over vector';
+COMMENT ON OPERATOR CLASS ruvector_vector_ops USING ruvector_attention IS 'attention over vector';
+
+CREATE OPERATOR CLASS ruvector_halfvec_ops DEFAULT FOR TYPE halfvec USING ruvector_attention AS STORAGE halfvec;
+COMMENT ON OPERATOR FAMILY ruvector_halfvec_ops USING ruvector_attention IS 'attention over halfvec';
+COMMENT ON OPERATOR CLASS ruvector_halfvec_ops USING ruvector_attention IS 'attention over halfvec';
+
 -- attention_pool over pgvector's types.
 
 CREATE FUNCTION attention_pool_step(internal, vector, vector) RETURNS internal
