@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
 from .errors import InvalidOption, InvalidShape, shown
+from .keyset import KeySet, as_keyset
 from .logits import Exact, Scorers, check_width, overflow, score_keys
 from .mechanism import Mechanism, parse_num_heads, parse_options, parse_temperature
 from .positions import Positions
@@ -21,7 +22,7 @@ __all__ = ["Weights", "attend"]
 _LOG_MAX32 = float(np.log(MAX32))
 """Logarithm of the largest kernel that float32 holds."""
 
-_HEAVY = 64
+HEAVY = 64
 """Keys whose exact logits settle the log-sum-exp."""
 
 _COARSE = 1e-3 / EPS32
@@ -31,7 +32,7 @@ _COARSE = 1e-3 / EPS32
 def attend(
     mechanism: Mechanism,
     query: Floats,
-    keys: F32,
+    keys: F32 | KeySet,
     *,
     ids: npt.NDArray[np.int64] | None = None,
     num_heads: int | None = None,
@@ -63,7 +64,7 @@ def attend(
     check_columns(mechanism, chosen, columns or {})
     problem = Problem(
         slices_of(query, heads),
-        keys,
+        as_keyset(keys),
         np.arange(len(keys)) if ids is None else ids,
         divisor,
         chosen,
@@ -84,7 +85,7 @@ def _weigh(mechanism: Mechanism, problem: Problem, query: Floats) -> Weights:
             weights = mechanism.weigh(problem)
         _check_range(weights, problem, query)
         return weights
-    rows, n = _visible_rows(mechanism, problem), len(problem.keys)
+    rows, n = _visible_rows(mechanism, problem), len(problem.keyset)
     if rows is None:
         return _softmax_over(mechanism, problem, query, None)
     if not len(rows):
@@ -137,7 +138,7 @@ def _visible_rows(mechanism: Mechanism, problem: Problem) -> Rows | None:
 
 def _softmax_over(mechanism: Mechanism, problem: Problem, query: Floats, rows: Rows | None) -> Weights:
     """Weights of the keys at these indexes, None for all; `exact` goes by indexes of all keys."""
-    keys, checkpoint, heads = problem.keys, problem.checkpoint, len(problem.query)
+    keys, checkpoint, heads = problem.keyset, problem.checkpoint, len(problem.query)
     with np.errstate(all="ignore"):
         fast = Scorers(mechanism, problem, np.float32)
         fast_logits, slack = score_keys(fast, query, keys, rows, heads, checkpoint)
@@ -200,7 +201,7 @@ def _finish(
 def _heaviest(state: State, exponentials: Floats) -> Rows:
     """The keys of the largest mean weight."""
     score = (1 / state.total).astype(exponentials.dtype) @ exponentials
-    first = max(0, len(score) - _HEAVY)
+    first = max(0, len(score) - HEAVY)
     return np.argpartition(score, first)[first:]
 
 

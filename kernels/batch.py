@@ -11,6 +11,7 @@ import numpy as np
 from .arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, by_heads, spans
 from .attend import check_columns
 from .errors import InvalidOption, InvalidShape
+from .keyset import KeySet, as_keyset
 from .logits import check_width
 from .mechanism import Mechanism, parse_num_heads, parse_options, parse_temperature
 from .problem import BatchProblem, Options
@@ -84,7 +85,7 @@ class ManyQueries:
         return bound
 
 
-def longest_key(settings: Settings, keys: F32) -> float:
+def longest_key(settings: Settings, keys: F32 | KeySet) -> float:
     """The largest norm of the features of any slice of any key."""
     maps, longest = settings.mechanism.features, 0.0
     assert maps is not None
@@ -94,14 +95,15 @@ def longest_key(settings: Settings, keys: F32) -> float:
     return math.sqrt(longest)
 
 
-def within_range(settings: Settings, queries: Floats, keys: F32, limit: float) -> bool:
+def within_range(settings: Settings, queries: Floats, keys: F32 | KeySet, limit: float) -> bool:
     """Whether matrix products serve: no logit beyond +-limit, no kernel that float32 could lose."""
     mechanism = settings.mechanism
     if mechanism.features is None or not mechanism.pairwise(settings.options):
         return False
     with np.errstate(all="ignore"):
         if mechanism.kernel:
-            return max(_exponent(settings, vectors) for vectors in (queries, keys)) <= KERNEL_RANGE
+            both = (queries, as_keyset(keys).dense())
+            return max(_exponent(settings, vectors) for vectors in both) <= KERNEL_RANGE
         lengths = ManyQueries(settings, queries, np.float32).lengths()
         return bool(lengths.max(initial=0) * longest_key(settings, keys) <= limit)
 
@@ -124,7 +126,7 @@ def weigh_batch(
     )
 
 
-def check_queries(settings: Settings, queries: Floats, keys: Floats) -> None:
+def check_queries(settings: Settings, queries: Floats, keys: Floats | KeySet) -> None:
     """Raise InvalidShape unless queries (m, d) and keys (n, d_k) are matrices whose widths go together."""
     if queries.ndim != 2 or keys.ndim != 2:
         raise InvalidShape(

@@ -19,7 +19,7 @@ def heaviest(mechanism: Mechanism, problem: Problem, k: int) -> Rows:
     with np.errstate(all="ignore"):
         scorers = Scorers(mechanism, problem, np.float32)
         query = problem.query.reshape(-1)
-        logits, slack = score_keys(scorers, query, problem.keys, None, heads, problem.checkpoint)
+        logits, slack = score_keys(scorers, query, problem.keyset, None, heads, problem.checkpoint)
     mean = logits.mean(axis=0, dtype=np.float64)
     cut = np.partition(mean - slack, n - k)[n - k]
     candidates = np.flatnonzero(mean + slack >= cut)

@@ -13,6 +13,7 @@ from .attend import attend, refuse_normaliser
 from .batch import ManyQueries, Settings, check_queries, too_small, weigh_batch, within_range
 from .batch import longest_key as longest
 from .errors import InvalidOption
+from .keyset import KeySet, as_keyset
 from .ranking import ranked
 from .weights import Weights
 
@@ -49,7 +50,7 @@ class Answers:
 def nearest(
     settings: Settings,
     queries: F32,
-    keys: F32,
+    keys: F32 | KeySet,
     ids: Ids,
     k: int | None,
     *,
@@ -65,7 +66,7 @@ def nearest(
     check_queries(settings, queries, keys)
     if settings.mechanism.weigh_batch is not None:
         refuse_normaliser(settings.mechanism, normaliser)
-        yield from _all_at_once(settings, queries, keys, ids, k, columns, checkpoint)
+        yield from _all_at_once(settings, queries, as_keyset(keys).dense(), ids, k, columns, checkpoint)
         return
     given = _checked_normaliser(normaliser, len(queries), settings.heads)
     fast = k is not None and _selects(settings, queries, keys, k)
@@ -121,7 +122,7 @@ def _checked_normaliser(normaliser: Floats | None, m: int, heads: int) -> F64 | 
     return normaliser.astype(np.float64).reshape(m, heads)
 
 
-def _selects(settings: Settings, queries: F32, keys: F32, k: int) -> bool:
+def _selects(settings: Settings, queries: F32, keys: F32 | KeySet, k: int) -> bool:
     """Whether the answer comes out of matrix products: one head, few rows for each query, logits in range."""
     few = settings.heads == 1 and k <= min(_MOST, max(1, len(keys) // 8)) and len(queries) > 1
     return few and within_range(settings, queries, keys, _RANGE)
@@ -151,7 +152,13 @@ class _Selection:
     """One block of queries: candidates that are no worse than the k best so far by more than rounding."""
 
     def __init__(
-        self, settings: Settings, queries: F32, keys: F32, ids: Ids, k: int, checkpoint: Checkpoint
+        self,
+        settings: Settings,
+        queries: F32,
+        keys: F32 | KeySet,
+        ids: Ids,
+        k: int,
+        checkpoint: Checkpoint,
     ) -> None:
         self._keys, self._ids, self._k, self._checkpoint = keys, ids, min(k, len(keys)), checkpoint
         self._kernel = settings.mechanism.kernel

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import F32, F64, Checkpoint
+from .keyset import KeySet
 from .positions import Positions
 
 Options = Mapping[str, Any]
@@ -20,13 +22,14 @@ Options = Mapping[str, Any]
 class Problem:
     """One query before all its keys, checked: what a mechanism that needs the whole set works on.
 
-    query (H, d/H), keys (n, d) with n >= 1, their ids (n,), which decide between equals, normaliser (H,) or
-    None. positions are there if the mechanism needs an order. columns holds the numbers (n,) of each option
-    that names a column of them. notes: what a mechanism tells of how its weights came about, by label.
+    query (H, d/H), the set of keys (n, d) with n >= 1, their ids (n,), which decide between equals,
+    normaliser (H,) or None. positions are there if the mechanism needs an order. columns holds the numbers
+    (n,) of each option that names a column of them. notes: what a mechanism tells of how its weights came
+    about, by label.
     """
 
     query: F64
-    keys: F32
+    keyset: KeySet
     ids: npt.NDArray[np.int64]
     temperature: float
     options: Options
@@ -35,6 +38,11 @@ class Problem:
     columns: Mapping[str, F64]
     checkpoint: Checkpoint
     notes: dict[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def keys(self) -> F32:
+        """The keys (n, d) in one array."""
+        return self.keyset.dense()
 
     @property
     def order(self) -> Positions:

@@ -1,0 +1,187 @@
+"""The top k rows of one query from keys in fewer bits: the answer that float32 keys give, proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, spans, uninterrupted
+from ..attend import HEAVY, checked_heads, checked_normaliser, over_no_keys, slices_of
+from ..core.dot import DOT_FEATURES
+from ..core.flash_v2 import online_exponentials
+from ..logits import check_width
+from ..mechanism import Mechanism, parse_options, parse_temperature
+from ..problem import Options
+from ..softmax import State, exponentials
+from ..weights import Weights
+from .codes import CODES, Arrays, ResidualSum
+from .contest import Contest, Softmax
+from .estimate import Bound, TooManyError, approximate_logits, refuse_overflow
+from .normaliser import Normaliser, stored
+
+ExactKeys = Callable[[npt.NDArray[np.int64]], F32]
+"""Indexes (c,) of stored rows -> their keys (c, d)."""
+
+MOST_ROWS = 4096
+"""The largest k: further down float32 decides the order of rows."""
+
+_SHARE = 10
+"""One row in so many may be read exactly."""
+
+_FEW = 1024
+"""Rows that may be read exactly however few there are."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The weights of the rows (c,) of which the keys were read, in ascending order; the top k are among them.
+
+    rows: indexes among the present ones, as of a KeySet.
+    """
+
+    weights: Weights
+    rows: Rows
+
+
+def serves(mechanism: Mechanism, options: Options, k: int | None) -> bool:
+    """Whether `search` knows the mechanism under these options, and so many rows."""
+    dots = mechanism.features is DOT_FEATURES and mechanism.pairwise(options) and not mechanism.kernel
+    softmax = mechanism.normalise in (exponentials, online_exponentials)
+    return dots and softmax and k is not None and k <= MOST_ROWS
+
+
+def search(
+    mechanism: Mechanism,
+    query: Floats,
+    arrays: Arrays,
+    present: Rows | None,
+    exact_keys: ExactKeys,
+    k: int,
+    *,
+    num_heads: int | None = None,
+    temperature: float | None = None,
+    options: Mapping[str, object] | None = None,
+    normaliser: Floats | None = None,
+    residuals: ResidualSum | None = None,
+    checkpoint: Checkpoint = uninterrupted,
+) -> Answer:
+    """The k best rows for a query (d,), of keys stored as `arrays`; for `ranked`, as `attend` would have it.
+
+    present (n,): the stored rows that count, ascending, None for all. exact_keys reads float32 keys by stored
+    row. residuals: their sum over the first rows, without which high temperatures need many exact keys.
+    Everything else is as of `attend`. Raises TooManyError where the answer cannot be proved from few exact
+    keys, or might overflow, and what `attend` raises.
+    """
+    heads = checked_heads(mechanism, query, num_heads)
+    divisor = parse_temperature(mechanism, temperature)
+    chosen = parse_options(mechanism, options or {})
+    given = checked_normaliser(normaliser, heads)
+    rows = slice(0, len(arrays[CODES])) if present is None else present
+    if not (rows.stop if isinstance(rows, slice) else len(rows)):
+        return Answer(over_no_keys(mechanism, heads, given), np.empty(0, np.intp))
+    check_width(mechanism, query.size, arrays[CODES].shape[1], heads, chosen)
+    slices = slices_of(query, heads)
+    assert mechanism.features is not None
+    scaled = np.asarray(mechanism.features.queries(slices, divisor, chosen), np.float64)
+    with np.errstate(all="ignore"):
+        bound = Bound(scaled, arrays)
+        refuse_overflow(bound, rows)
+        logits = approximate_logits(scaled, arrays, rows, checkpoint)
+        reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, logits.shape, checkpoint)
+        sums = Normaliser(scaled, logits, bound, rows, residuals, checkpoint)
+        contest = Contest(logits, bound, rows, checkpoint)
+        whole = _prove(reader, sums, contest, given, bound.of_float32(rows), min(k, reader.n))
+        return reader.answer(whole)
+
+
+class _Reader:
+    """Rows of which the exact keys have been read: `rows` (c,), and their float64 logits `exact` (H, c)."""
+
+    def __init__(
+        self,
+        mechanism: Mechanism,
+        slices: F64,
+        divisor: float,
+        options: Options,
+        present: Rows | slice,
+        exact_keys: ExactKeys,
+        shape: tuple[int, ...],
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
+        self._present, self._exact_keys, self._checkpoint = present, exact_keys, checkpoint
+        self.n = shape[1]
+        self.rows, self.exact = np.empty(0, np.intp), np.empty((shape[0], 0))
+        self._known = np.zeros(self.n, bool)
+
+    @property
+    def left(self) -> int:
+        """How many more rows may be read."""
+        return max(self.n // _SHARE, _FEW) - len(self.rows)
+
+    def read(self, rows: Rows) -> tuple[Rows, F64]:
+        """Read those of the rows that are new: (these, their logits); TooManyError if they are too many."""
+        new = np.sort(rows[~self._known[rows]])
+        if len(new) > self.left:
+            raise TooManyError("too many keys may be among the best")
+        logits = np.empty((len(self.exact), len(new)))
+        keys = self._exact_keys(np.asarray(stored(self._present, new), np.int64))
+        for span in spans(len(new), 8 * keys.shape[1]):
+            self._scorer.logits(keys[span].astype(np.float64), logits[:, span])
+            self._checkpoint()
+        self._known[new] = True
+        self.rows, self.exact = np.append(self.rows, new), np.hstack([self.exact, logits])
+        return new, logits
+
+    def answer(self, whole: State) -> Answer:
+        """The weights of the rows that were read."""
+        order = np.argsort(self.rows)
+        exact = np.ascontiguousarray(self.exact[:, order])
+        head_scores = whole.weights(exact)
+        if not np.isfinite(head_scores.astype(np.float32)).all():
+            raise TooManyError("a normaliser that is less than the logits")
+        logit = exact.mean(axis=0)
+        slack = np.full(len(order), EPS32 * (2 * np.abs(logit).max() + 200), np.float32)
+        weights = Weights(
+            head_scores.mean(axis=0).astype(np.float32),
+            logit.astype(np.float32),
+            head_scores.astype(np.float32),
+            whole.lse,
+            whole,
+            lambda rows: exact[:, rows],
+            slack,
+        )
+        return Answer(weights, self.rows[order])
+
+
+def _prove(
+    reader: _Reader, sums: Normaliser, contest: Contest, given: F64 | None, rounding: float, k: int
+) -> State:
+    """Read the rows that the k best are among; the softmax over all keys."""
+    sums.learn(*reader.read(contest.best(sums.weights, _softmax(sums, given), k)))
+    while given is None and len(doubtful := sums.doubtful(reader.left)):
+        sums.learn(*reader.read(doubtful))
+    sums.learn(*reader.read(contest.rivals(reader.exact, _softmax(sums, given), k)))
+    softmax = _softmax(sums, given)
+    if given is None:
+        softmax = Softmax(softmax.state, softmax.off + _of_float32(reader, softmax.state, rounding))
+    contest.settle(reader.exact, softmax, k)
+    return softmax.state
+
+
+def _of_float32(reader: _Reader, state: State, rounding: float) -> float:
+    """How far the log-sum-exp of `attend` can be off, of which the heaviest keys alone are exact."""
+    if reader.n <= HEAVY:
+        return 0.0
+    scores = np.sort(state.weights(reader.exact).mean(axis=0))
+    rest = len(reader.exact) * (1 - float(scores[-HEAVY:].sum()))
+    return min(1.0, max(0.0, rest)) * (rounding + 32 * EPS32)
+
+
+def _softmax(sums: Normaliser, given: F64 | None) -> Softmax:
+    if given is None:
+        return Softmax(sums.state(), sums.uncertainty())
+    return Softmax(State(given, np.ones(len(given))), np.zeros(len(given)))
