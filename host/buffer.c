@@ -50,7 +50,7 @@ host_buffer_init(void)
 	return PyType_Ready(&HostBufferType);
 }
 
-/* An empty one-dimensional buffer of 'f', 'd' or 'q' items; NULL with MemoryError set. */
+/* An empty one-dimensional buffer of items of this struct-module code; NULL with MemoryError set. */
 HostBuffer *
 host_buffer_new(char format)
 {
@@ -62,7 +62,7 @@ host_buffer_new(char format)
 	buffer->used = buffer->capacity = 0;
 	buffer->format[0] = format;
 	buffer->format[1] = '\0';
-	buffer->itemsize = format == 'f' ? 4 : 8;
+	buffer->itemsize = format == 'B' ? 1 : format == 'f' || format == 'I' ? 4 : 8;
 	host_buffer_shape(buffer, 0, 0);
 	return buffer;
 }

@@ -11,11 +11,13 @@
 
 #include "postgres.h"
 
+#define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include "fmgr.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "storage/itemptr.h"
 #include "utils/array.h"
 
 #define HOST_NORETURN __attribute__((noreturn))
@@ -23,6 +25,7 @@
 /* settings (module.c) */
 extern int	host_threads;
 extern int	host_max_memory_kb;
+extern int	host_cache_size_mb;
 extern char *host_python_path;
 extern char *host_features;
 
@@ -78,6 +81,11 @@ extern bool host_buffer_reserve(HostBuffer *buffer, size_t more);
 extern void host_buffer_shape(HostBuffer *buffer, Py_ssize_t rows, Py_ssize_t columns);
 extern int	host_buffer_init(void);
 
+/* mapping.c: files mapped into memory */
+extern int	host_mapping_init(void);
+extern PyObject *host_map_file(PyObject *self, PyObject *args);
+extern PyObject *host_crc32c(PyObject *self, PyObject *args);
+
 /* vectors.c: the vector-like types */
 typedef enum VectorKind
 {
@@ -131,6 +139,16 @@ typedef struct VectorSet
 extern VectorSetType host_vector_set_type(Oid type);
 extern VectorFault host_vector_set_open(const VectorSetType *type, struct varlena *value, VectorSet *set);
 extern VectorFault host_vector_set_copy(const VectorSetType *type, const VectorSet *set, float *out);
+
+/*
+ * A row's address in 64 bits: which of the leaves of the source it lies in, block
+ * and line pointer.
+ */
+static inline int64
+host_pack_tid(int leaf, ItemPointer tid)
+{
+	return ((int64) leaf << 48) | ((int64) ItemPointerGetBlockNumberNoCheck(tid) << 16) | ItemPointerGetOffsetNumberNoCheck(tid);
+}
 
 /* module `_ruattn_host` (pgmodule.c, select.c) */
 extern PyObject *host_module_create(void);

@@ -242,7 +242,8 @@ start_bridge(void)
 		was_running = Py_IsInitialized();
 		if (!was_running)
 			start_python();
-		if ((was_running || announce_plpy() == 0) && host_buffer_init() == 0 && register_module() == 0 &&
+		if ((was_running || announce_plpy() == 0) && host_buffer_init() == 0 && host_mapping_init() == 0 &&
+			register_module() == 0 &&
 			(!was_running || add_site_packages() == 0))
 			status = load_bridge();
 		host_checked_status(status);

@@ -2,6 +2,7 @@
  * module.c: entry points of the library: settings, the FDW handler, preloading.
  */
 #include "host.h"
+#include "index.h"
 
 #include <limits.h>
 
@@ -16,6 +17,7 @@ PG_MODULE_MAGIC;
 
 int			host_threads = 1;
 int			host_max_memory_kb = 1024 * 1024;
+int			host_cache_size_mb = 8 * 1024;
 char	   *host_python_path = NULL;
 char	   *host_features = NULL;
 
@@ -154,6 +156,11 @@ define_settings(void)
 							"A search that needs more is refused with an error.",
 							&host_max_memory_kb, 1024 * 1024, 1024, INT_MAX,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("ruattn_fdw.cache_size",
+							"Disk space that copies of vector columns may take.",
+							"The least recently used are removed. 0 keeps none.",
+							&host_cache_size_mb, 8 * 1024, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomStringVariable("ruattn_fdw.python",
 							   "Python interpreter whose environment holds the package ruattn_fdw.",
 							   "It takes effect when a session runs its first search.",
@@ -173,6 +180,7 @@ _PG_init(void)
 	define_settings();
 	host_error_init();
 	host_table_init();
+	host_index_options_init();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	if (host_may_preload())

@@ -3,6 +3,7 @@
  * Every function is called from Python: PostgreSQL runs under host_guard.
  */
 #include "host.h"
+#include "leaves.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -220,6 +221,7 @@ typedef struct Notice
 	const char *message;		/* UTF-8, as are the others; these may be NULL */
 	const char *detail;
 	const char *hint;
+	int			warning;
 } Notice;
 
 static const char *
@@ -235,7 +237,7 @@ send_notice(void *arg)
 	const char *detail = optional_text(notice->detail);
 	const char *hint = optional_text(notice->hint);
 
-	ereport(NOTICE,
+	ereport(notice->warning ? WARNING : NOTICE,
 			(errmsg_internal("%s", optional_text(notice->message)),
 			 detail ? errdetail_internal("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0));
@@ -246,7 +248,7 @@ module_notice(PyObject *self, PyObject *args)
 {
 	Notice		notice = {0};
 
-	if (!PyArg_ParseTuple(args, "s|zz:notice", &notice.message, &notice.detail, &notice.hint) ||
+	if (!PyArg_ParseTuple(args, "s|zzp:notice", &notice.message, &notice.detail, &notice.hint, &notice.warning) ||
 		!host_guard(send_notice, &notice))
 		return NULL;
 	Py_RETURN_NONE;
@@ -263,6 +265,8 @@ module_setting(PyObject *self, PyObject *args)
 		return PyLong_FromLong(host_threads);
 	if (strcmp(name, "max_memory") == 0)
 		return PyLong_FromLongLong((long long) host_max_memory_kb * 1024);
+	if (strcmp(name, "cache_size") == 0)
+		return PyLong_FromLongLong((long long) host_cache_size_mb * 1024 * 1024);
 	if (strcmp(name, "python") == 0)
 		return PyUnicode_DecodeFSDefault(host_python_path);
 	if (strcmp(name, "features") == 0)
@@ -280,9 +284,28 @@ static PyMethodDef methods[] = {
 	{"primary_key", module_primary_key, METH_VARARGS, "primary_key(oid) -> name of its only column | None"},
 	{"select", host_select, METH_VARARGS,
 	"select(sql, kinds, label, args=()) -> (columns, rows, skipped), under the caller's snapshot and privileges"},
+	{"source", host_source, METH_VARARGS,
+	"source(oid, columns) -> (why no copy may be kept | None, only a SELECT tells which rows, identity, leaves); checks privileges"},
+	{"snapshot", host_snapshot, METH_NOARGS, "snapshot() -> bytes: equal ones see the same rows; empty ones prove nothing"},
+	{"heap_keys", host_heap_keys, METH_VARARGS,
+	"heap_keys(leaves) -> (addresses, inserting transactions, provable) of the row versions that the snapshot sees"},
+	{"fetch", host_fetch, METH_VARARGS,
+	"fetch(leaves, addresses, names, kinds, label, follow) -> (0 unseen, 1 row, 2 NULL vector for each; columns)"},
+	{"indexes", host_indexes, METH_VARARGS,
+	"indexes(oid, vector_column, id_column) -> [(oid, name, attention_type, num_heads, head_dim, dtype, valid, usable, covering)]"},
+	{"index_version", host_index_version_of, METH_VARARGS, "index_version(oid) -> (build, epoch, length, blocks, capacity, file)"},
+	{"index_entries", host_index_entries_of, METH_VARARGS, "index_entries(oid, leaf, known) -> (places, addresses, nulls)"},
+	{"index_seen", host_index_seen, METH_VARARGS,
+	"index_seen(leaves, addresses, slots) -> (slots seen, entries seen without one, number of NULL vectors seen)"},
+	{"all_visible", host_all_visible, METH_VARARGS,
+	"all_visible(leaves, blocks) -> whether so many first blocks of each leaf are marked so in its visibility map"},
+	{"lock", host_lock, METH_VARARGS, "lock(key, wait) -> taken; until unlock(key) or the end of the transaction"},
+	{"unlock", host_unlock, METH_VARARGS, "unlock(key)"},
 	{"check_interrupts", module_check_interrupts, METH_NOARGS, "raise PostgresError where a cancel is pending"},
-	{"notice", module_notice, METH_VARARGS, "notice(message, detail=None, hint=None)"},
+	{"notice", module_notice, METH_VARARGS, "notice(message, detail=None, hint=None, warning=False)"},
 	{"setting", module_setting, METH_VARARGS, "setting(name) -> value of ruattn_fdw.<name>; max_memory in bytes"},
+	{"map_file", host_map_file, METH_VARARGS, "map_file(fd, size, writable) -> Mapping, shared with all who map the file"},
+	{"crc32c", host_crc32c, METH_VARARGS, "crc32c(*buffers) -> int, of their bytes one after the other"},
 	{NULL, NULL, 0, NULL},
 };
 

@@ -18,6 +18,7 @@ from ruattn_fdw.report import Report
 from ruattn_fdw.schema_import import import_schema
 from ruattn_fdw.tables import TABLES
 from ruattn_fdw.tables.options import check_options
+from ruattn_fdw.tables.shared import kernel_errors
 from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
 
@@ -98,7 +99,14 @@ def start(
 
 
 def validate(kind: str, options: Mapping[str, str]) -> None:
-    """Check the OPTIONS of a wrapper, server, user mapping or foreign table; only the last takes any."""
+    """Check the OPTIONS of a wrapper, server, user mapping or foreign table; only the last takes any.
+
+    Of an index the host checks all but the name of the mechanism. It need not be available: a dump must load.
+    """
+    if kind == "index":
+        with kernel_errors():
+            registry.find(options["attention_type"])
+        return
     if kind == "foreign table":
         check_options(_operation(options).declaration, options)
         return

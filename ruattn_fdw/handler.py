@@ -12,6 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ruattn_fdw import contract
+from ruattn_fdw.cache.harm import unharmed
 from ruattn_fdw.declaration import Table
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.layout import Layout
@@ -85,7 +86,8 @@ class AttentionTable(ForeignDataWrapper):
         """
         arguments = self.arguments(quals)
         arguments.require_groups()
-        batches = self.scan(arguments, self.layout.computed(wanted), memo, report)
+        computed = self.layout.computed(wanted)
+        batches = unharmed(lambda: self.scan(arguments, computed, memo, report), memo, report)
         extras = [name for name in wanted if name in self.layout.extras]
         if extras:
             batches = with_extras(batches, arguments, extras, report)

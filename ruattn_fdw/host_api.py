@@ -31,6 +31,66 @@ class ColumnInfo(NamedTuple):
     kind: str
 
 
+class SourceState(NamedTuple):
+    """What a source consists of, of which the caller may read the columns.
+
+    reason: why no copy of it may be kept, None where one may. by_query: only the caller's own SELECT tells
+    which rows he sees, for row security or since the transaction is serializable.
+    identity: the files and columns that the rows lie in. leaves: the tables among them, for the functions
+    that read them.
+    """
+
+    reason: str | None
+    by_query: bool
+    identity: bytes
+    leaves: bytes
+
+
+class IndexInfo(NamedTuple):
+    """An attention index on a column, with what it declares: None and 0 for what it does not.
+
+    usable: whether it can prove rows to this snapshot, and `covering` keeps HOT updates off the id column.
+    """
+
+    oid: int
+    name: str
+    attention_type: str | None
+    num_heads: int
+    head_dim: int
+    dtype: str
+    valid: bool
+    usable: bool
+    covering: int
+
+
+class IndexVersion(NamedTuple):
+    """The state of an attention index: a list of entries that only grows, an epoch that removal renews."""
+
+    build: int
+    epoch: int
+    length: int
+    blocks: int
+    capacity: int
+    file: bytes
+
+
+class FileMapping(Protocol):
+    """A file mapped into memory. It offers a buffer and stays mapped while that is in use."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether zeros stand for pages that the file has lost."""
+
+    def load(self, offset: int) -> int:
+        """The signed 64-bit word at a byte offset, with acquire semantics."""
+
+    def prepare(self, offset: int, size: int) -> None:
+        """Make whole pages ready to be written, faster than by their faults."""
+
+    def store(self, offset: int, value: int) -> None:
+        """Set that word, with release semantics; ValueError where the file is mapped for reading only."""
+
+
 class Host(Protocol):
     """The functions that a host offers."""
 
@@ -46,14 +106,57 @@ class Host(Protocol):
     def select(self, sql: str, kinds: Sequence[str], label: str, args: Sequence[object]) -> Any:
         """The result of a read-only SELECT."""
 
+    def source(self, oid: int, columns: Sequence[str]) -> Any:
+        """What a source consists of, after a check of the caller's privileges."""
+
+    def snapshot(self) -> bytes:
+        """The snapshot in full; nothing where it proves nothing."""
+
+    def heap_keys(self, leaves: bytes) -> Any:
+        """The row versions that the snapshot sees."""
+
+    def fetch(
+        self, leaves: bytes, tids: Any, names: Sequence[str], kinds: Sequence[str], label: str, follow: bool
+    ) -> Any:
+        """Rows by their addresses."""
+
+    def indexes(self, oid: int, vector_column: str, id_column: str | None) -> Any:
+        """The attention indexes on a column."""
+
+    def index_version(self, oid: int) -> Any:
+        """The state of an attention index."""
+
+    def index_entries(self, oid: int, leaf: int, known: Any) -> Any:
+        """The entries of an attention index beyond those known."""
+
+    def index_seen(self, leaves: bytes, tids: Any, slots: Any) -> Any:
+        """Which entries the snapshot sees."""
+
+    def all_visible(self, leaves: bytes, blocks: Any) -> bool:
+        """Whether everybody sees all rows of the first blocks of the leaves."""
+
+    def lock(self, key: int, wait: bool) -> bool:
+        """Take a lock between backends."""
+
+    def unlock(self, key: int) -> None:
+        """Give it back."""
+
     def check_interrupts(self) -> None:
         """Raise if a cancel is pending."""
 
     def setting(self, name: str) -> int | str:
         """The value of a setting."""
 
-    def notice(self, message: str, detail: str | None = None, hint: str | None = None) -> None:
+    def notice(
+        self, message: str, detail: str | None = None, hint: str | None = None, warning: bool = False
+    ) -> None:
         """Tell the client something."""
+
+    def map_file(self, fd: int, size: int, writable: bool) -> FileMapping:
+        """An open file in memory."""
+
+    def crc32c(self, *buffers: Any) -> int:
+        """The checksum of all their bytes."""
 
 
 @functools.cache
@@ -90,13 +193,84 @@ def select(
     return list(values), int(rows), int(skipped)
 
 
+def source(oid: int, columns: Sequence[str]) -> SourceState:
+    """What a source consists of; PostgresError where the caller may not read these columns of it."""
+    return SourceState(*host().source(oid, tuple(columns)))
+
+
+def snapshot() -> bytes:
+    """The snapshot in full: two that are equal see the same rows. Empty where it proves nothing."""
+    return host().snapshot()
+
+
+def heap_keys(leaves: bytes) -> tuple[Any, Any, bool]:
+    """The row versions that the snapshot sees, leaf by leaf in the order of their addresses.
+
+    (addresses int64, inserting transactions uint32, whether these two name a version for ever).
+    """
+    tids, xmins, provable = host().heap_keys(leaves)
+    return tids, xmins, bool(provable)
+
+
+def fetch(
+    leaves: bytes, tids: Any, names: Sequence[str], kinds: Sequence[str], label: str, follow: bool = False
+) -> tuple[Any, list[Any]]:
+    """Rows by their addresses int64 (n,): (of each 0 unseen, 1 read, 2 NULL vector; columns of those read).
+
+    names and kinds, as those of `select`, are the columns; with `follow` an address is that of a HOT chain.
+    """
+    found, columns = host().fetch(leaves, tids, tuple(names), tuple(kinds), label, follow)
+    return found, list(columns)
+
+
+def indexes(oid: int, vector_column: str, id_column: str | None) -> list[IndexInfo]:
+    """The attention indexes on a column of one table; `id_column` is what must not change by a HOT update."""
+    return [IndexInfo(*facts) for facts in host().indexes(oid, vector_column, id_column)]
+
+
+def index_version(oid: int) -> IndexVersion | None:
+    """The state of an attention index; None where it has been dropped."""
+    found = host().index_version(oid)
+    return None if found is None else IndexVersion(*found)
+
+
+def index_entries(oid: int, leaf: int, known: Any) -> tuple[Any, Any, Any]:
+    """The entries beyond those known, uint16 (b,) of each block: places, addresses and whether NULL.
+
+    Places and addresses int64 have the number of the leaf above bit 48; the address of a dead row is 0.
+    """
+    places, tids, nulls = host().index_entries(oid, leaf, known)
+    return places, tids, nulls
+
+
+def index_seen(leaves: bytes, tids: Any, slots: Any) -> tuple[Any, Any, int]:
+    """Of entries (e,) that the snapshot sees: slots >= 0, the entries with slot -2, how many have slot -1."""
+    seen, absent, nulls = host().index_seen(leaves, tids, slots)
+    return seen, absent, int(nulls)
+
+
+def all_visible(leaves: bytes, blocks: Any) -> bool:
+    """Whether by the visibility map everybody sees all rows of the first blocks uint32 of each leaf."""
+    return host().all_visible(leaves, blocks)
+
+
+def lock(key: int, *, wait: bool = True) -> bool:
+    """Take a lock between the backends of this database, until `unlock` or the end of the transaction."""
+    return host().lock(key, wait)
+
+
+def unlock(key: int) -> None:
+    """Give a lock back."""
+    host().unlock(key)
+
+
 def check_interrupts() -> None:
     """Raise the host's `PostgresError` if a cancel is pending."""
     host().check_interrupts()
 
 
 def integer_setting(name: str) -> int:
-    """A numeric setting: `threads`, or `max_memory` in bytes."""
+    """A numeric setting: `threads`, or `max_memory` and `cache_size` in bytes."""
     return int(host().setting(name))
 
 
@@ -108,3 +282,21 @@ def text_setting(name: str) -> str:
 def notice(message: str, detail: str | None = None, hint: str | None = None) -> None:
     """Send a NOTICE to the client."""
     host().notice(message, detail, hint)
+
+
+def warning(message: str, detail: str | None = None, hint: str | None = None) -> None:
+    """Send a WARNING to the client."""
+    host().notice(message, detail, hint, True)
+
+
+def map_file(fd: int, size: int, writable: bool) -> FileMapping:
+    """Map the first `size` bytes of an open file, shared with all who map it; OSError where that fails.
+
+    A file that shrinks while it is mapped reads as zeros from there on, and the mapping is damaged.
+    """
+    return host().map_file(fd, size, writable)
+
+
+def crc32c(*buffers: Any) -> int:
+    """The CRC-32C of the bytes of contiguous buffers, one after the other."""
+    return host().crc32c(*buffers)

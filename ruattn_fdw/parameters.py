@@ -33,6 +33,7 @@ class Arguments(Mapping[str, Any]):
         self._values: dict[str, Any] = {parameter.name: parameter.default for parameter in table.parameters}
         self._values.update(_without_alternatives(table, fixed, quals))
         self.shown: dict[str, object] = dict(self._values)
+        self._given = {*_without_alternatives(table, fixed, quals), *quals}
         for name, value in quals.items():
             parameter = table.parameter(name)
             if parameter is not None:
@@ -56,6 +57,14 @@ class Arguments(Mapping[str, Any]):
     def id_type(self, id_column: str) -> str:
         """The SQL type that ids have in this table, whose column in the source that parameter names."""
         return next((result.type for result in self.table.results if result.named_by == id_column), ANY_ID)
+
+    def is_given(self, name: str) -> bool:
+        """Whether the query or an OPTION gives the parameter."""
+        return name in self._given
+
+    def declare(self, name: str, value: object) -> None:
+        """Put in effect what is declared elsewhere, in place of the default."""
+        self._values[name] = self.shown[name] = value
 
     def settle(self, name: str, value: object) -> None:
         """Give a parameter that has no value yet the default that depends on the others."""

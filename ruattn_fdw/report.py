@@ -5,6 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Damageable(Protocol):
+    """A file that may be cut short while it is in use."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it was."""
 
 
 class Report:
@@ -16,6 +25,10 @@ class Report:
         self._further: dict[str, int] = {}
         self._notes: dict[str, object] = {}
         self.milliseconds = {"check": 0.0, "read": 0.0, "kernel": 0.0, "emit": 0.0}
+        self._phase: str | None = None
+        self._since = 0.0
+        self._cache: dict[str, str] = {}
+        self._copies: dict[str, Damageable] = {}
 
     def count(self, label: str, number: int) -> None:
         """Add to a figure that only some tables have."""
@@ -27,19 +40,48 @@ class Report:
 
     @contextmanager
     def timing(self, phase: str) -> Iterator[None]:
-        """Add the time spent inside to one of the phases."""
-        start = time.perf_counter()
+        """Add the time spent inside to one of the phases, and to no other that it is part of."""
+        outer = self._turn_to(phase)
         try:
             yield
         finally:
-            self.milliseconds[phase] += (time.perf_counter() - start) * 1000
+            self._turn_to(outer)
+
+    def _turn_to(self, phase: str | None) -> str | None:
+        """End the phase that the time goes to by now, which is returned, and begin another."""
+        now, outer = time.perf_counter(), self._phase
+        if outer is not None:
+            self.milliseconds[outer] += (now - self._since) * 1000
+        self._phase, self._since = phase, now
+        return outer
+
+    def cache(self, source: str, use: str, file: Damageable | None = None) -> None:
+        """Keep how a copy of a source was used, and the file that it is in."""
+        self._cache[source] = use
+        if file is not None:
+            self._copies[source] = file
+
+    def harmed(self) -> bool:
+        """Whether a file that the answer is made of was damaged."""
+        return any(file.damaged for file in self._copies.values())
+
+    def forget_copies(self) -> None:
+        """Begin anew, with other files."""
+        self._copies.clear()
 
     def lines(self) -> list[tuple[str, object, str | None]]:
         """(label, value, unit) of each figure."""
         counts: list[tuple[str, object, str | None]] = [
             ("Rows Read", self.rows_read, None),
             ("NULL Vectors Skipped", self.nulls_skipped, None),
+            *(("Cache Use", use, None) for use in self._cache_lines()),
             *((label, number, None) for label, number in self._further.items()),
             *((label, note, None) for label, note in self._notes.items()),
         ]
         return counts + [(f"{phase.title()} Time", ms, "ms") for phase, ms in self.milliseconds.items()]
+
+    def _cache_lines(self) -> list[str]:
+        """One line: how the copy was used, source by source where there are several."""
+        if len(self._cache) < 2:
+            return list(self._cache.values())
+        return ["; ".join(f"{source}: {use}" for source, use in self._cache.items())]

@@ -10,7 +10,7 @@ from ruattn_fdw.memory import check_memory
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import as_id
 from ruattn_fdw.source.relation import Source
-from ruattn_fdw.source.rows import Rows, read_rows
+from ruattn_fdw.source.rows import Rows, read_once, select_rows
 
 
 class Nodes:
@@ -69,7 +69,7 @@ class Nodes:
 
     def _read(self, ids: np.ndarray) -> Rows:
         wanted = ids if self._source.id_type is None else ids.tolist()
-        rows = read_rows(self._source, wanted, {}, self._report)
+        rows = read_once("rows", select_rows, self._source, wanted, {}, self._report)
         found = rows.ids if rows.names is None else np.array(rows.names, dtype=np.str_)
         values, counts = np.unique(found, return_counts=True)
         if len(values) < len(found):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import BAD_DATA, TOO_COMPLEX, AttentionError
+from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.companions import Flag, Moment, as_values, companions
 from ruattn_fdw.source.ids import as_id, as_ids
@@ -21,7 +22,7 @@ MAXNESTING = 8
 
 @dataclass(frozen=True)
 class Rows:
-    """Ids int64 (n,), keys float32 (n, dimensions), and the number of rows skipped for their NULL vector.
+    """Ids int64 (n,), the set of keys float32 (n, dimensions), and how many were skipped for a NULL vector.
 
     names: where ids are no integers, their text forms; `ids` then number them in the order of their type.
     values float32 (n, width) and places float64 (n,): the columns of values and of the order, where read.
@@ -29,7 +30,7 @@ class Rows:
     """
 
     ids: np.ndarray
-    keys: np.ndarray
+    keyset: KeySet
     skipped: int
     names: Sequence[str] | None = None
     values: np.ndarray | None = None
@@ -39,9 +40,31 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def keys(self) -> np.ndarray:
+        """The keys in one array."""
+        return self.keyset.dense()
+
+    @property
+    def width(self) -> int:
+        """The dimensions of the keys."""
+        return self.keyset.shape[1]
+
     def shown_ids(self, rows: np.ndarray) -> np.ndarray | list[str]:
         """The ids of these rows as a result column."""
         return shown_ids(self.ids, self.names, rows)
+
+    def take(self, rows: np.ndarray) -> Rows:
+        """The rows at these indexes, in their order."""
+        return replace(
+            self,
+            ids=self.ids[rows],
+            keyset=KeySet(self.keyset[rows]),
+            names=None if self.names is None else [self.names[row] for row in rows.tolist()],
+            values=None if self.values is None else self.values[rows],
+            places=None if self.places is None else self.places[rows],
+            numbers={option: numbers[rows] for option, numbers in self.numbers.items()},
+        )
 
     def find(self, row_id: int | str) -> np.ndarray:
         """The indexes of the rows with this id."""
@@ -91,7 +114,7 @@ class Nesting:
 
 NESTING = Nesting()
 
-NO_ROWS = Rows(np.empty(0, np.int64), np.empty((0, 0), np.float32), 0)
+NO_ROWS = Rows(np.empty(0, np.int64), KeySet(np.empty((0, 0), np.float32)), 0)
 
 
 class Read(Protocol):
@@ -106,13 +129,6 @@ class Read(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Read)
-
-
-def read_rows(
-    source: Source, candidates: np.ndarray | str | None, memo: dict[str, Any], report: Report
-) -> Rows:
-    """The rows of the source, or those of them whose id is a candidate."""
-    return read_once("rows", _select, source, candidates, memo, report)
 
 
 def read_once(
@@ -143,9 +159,9 @@ def read_once(
 def read_vector(source: Source, row_id: int | str, report: Report) -> np.ndarray:
     """The vector of one row, float32 (dimensions,)."""
     with report.timing("read"):
-        rows = _select(source, as_ids(source.id_type, [as_id(source.id_type, row_id)]))
+        rows = select_rows(source, as_ids(source.id_type, [as_id(source.id_type, row_id)]))
     if len(rows) == 1:
-        vector: np.ndarray = rows.keys[0]
+        vector: np.ndarray = rows.keyset[0]
         return vector
     if len(rows) > 1:
         raise AttentionError(
@@ -164,9 +180,9 @@ def read_vector(source: Source, row_id: int | str, report: Report) -> np.ndarray
 
 def check_dimensions(query: np.ndarray, rows: Rows, source: Source, fitting: Sequence[int]) -> None:
     """Raise unless the keys have one of the widths that fit the query."""
-    if len(rows) and rows.keys.shape[1] not in fitting:
+    if len(rows) and rows.width not in fitting:
         raise AttentionError(
-            f"query has {query.shape[0]} dimensions, {source.label} has {rows.keys.shape[1]}",
+            f"query has {query.shape[0]} dimensions, {source.label} has {rows.width}",
             hint="Both must come from the same model."
             if len(fitting) == 1
             else f"Keys of {' or '.join(map(str, fitting))} dimensions go with this query.",
@@ -217,26 +233,31 @@ def ids_and_names(found: Any) -> tuple[np.ndarray, Sequence[str] | None]:
     return np.cumsum(starts) - 1, found
 
 
-def _select(source: Source, ids: np.ndarray | str | None) -> Rows:
+def select_rows(source: Source, ids: np.ndarray | str | None) -> Rows:
+    """The rows of the source, or those with these ids, read afresh."""
     if ids is not None and not len(ids):
         return NO_ROWS
     beside = companions(source)
     names_read = (source.vector_column, *(column for column, _ in beside))
     columns, count, skipped = read_columns(source, ids, names_read, ("vector", *(kind for _, kind in beside)))
     if not count:
-        return Rows(NO_ROWS.ids, NO_ROWS.keys, skipped)
+        return replace(NO_ROWS, skipped=skipped)
     row_ids, names = ids_and_names(columns[0])
-    values = as_values(columns[2]) if source.value_column else None
+    return with_companions(source, Rows(row_ids, KeySet(np.asarray(columns[1])), skipped, names), columns[2:])
+
+
+def with_companions(source: Source, rows: Rows, columns: Sequence[Any]) -> Rows:
+    """The rows with what was read beside their vectors, in the order of `companions`."""
+    values = as_values(columns[0]) if source.value_column else None
     places = np.asarray(columns[-1]) if source.order_column else None
-    first = 3 if source.value_column else 2
+    first = 1 if source.value_column else 0
     numbers = {option: np.asarray(columns[first + i]) for i, (option, _) in enumerate(source.number_columns)}
-    rows = Rows(row_ids, np.asarray(columns[1]), skipped, names, values, places, numbers)
     check_numbers(rows, source, source.order_column, places)
     if source.value_column:
         check_numbers(rows, source, source.value_column, values)
     for option, column in source.number_columns:
         check_numbers(rows, source, column, numbers[option])
-    return rows
+    return replace(rows, values=values, places=places, numbers=numbers)
 
 
 def check_numbers(rows: Rows, source: Source, column: str | None, numbers: np.ndarray | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ruattn_fdw.handler import AttentionTable
 from ruattn_fdw.tables.attention import Attention
+from ruattn_fdw.tables.attention_indexes import AttentionIndexes
 from ruattn_fdw.tables.attention_score import AttentionScore
 from ruattn_fdw.tables.attention_types import AttentionTypes
 from ruattn_fdw.tables.cross_attention import CrossAttention
@@ -23,5 +24,6 @@ TABLES: dict[str, type[AttentionTable]] = {
         SlidingAttention,
         GatSearch,
         MoeRoute,
+        AttentionIndexes,
     )
 }

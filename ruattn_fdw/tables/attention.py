@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw import host_api
+from ruattn_fdw.cache.rows import read_rows
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
+from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.outputs import Outputs, outputs
 from ruattn_fdw.kernels.positions import Positions
@@ -20,7 +22,7 @@ from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source, estimated_rows
-from ruattn_fdw.source.rows import Rows, check_dimensions, read_rows
+from ruattn_fdw.source.rows import Rows, check_dimensions
 from ruattn_fdw.tables import naming, ordering, shared
 from ruattn_fdw.tables.answers import name_row
 from ruattn_fdw.tables.mha_search import (
@@ -108,12 +110,12 @@ class Attention(AttentionTable):
         queries = _one_query(arguments) if asking is None else _sorted(asking, memo, report)
         if not len(queries):
             return iter(())
-        shared.check_memory("keys and queries", keys.keys, queries.keys)
+        shared.check_memory("keys and queries", keys.keyset, queries.keyset)
         shared.check_pairs(mechanism, len(queries), len(keys))
-        settings = shared.many_settings(mechanism, arguments, queries.keys.shape[1])
-        fitting = shared.key_widths(mechanism, queries.keys.shape[1], settings.heads, settings.options)
-        check_dimensions(queries.keys[0], keys, source, fitting)
-        shared.send_remark(mechanism, keys.keys, settings.heads, settings.options, memo)
+        settings = shared.many_settings(mechanism, arguments, queries.width)
+        fitting = shared.key_widths(mechanism, queries.width, settings.heads, settings.options)
+        check_dimensions(queries.keyset[0], keys, source, fitting)
+        shared.send_remark(mechanism, keys.keyset, settings.heads, settings.options, memo)
         blocks = outputs(
             settings,
             queries.keys,
@@ -173,7 +175,7 @@ def _query_table(arguments: Arguments) -> Source:
 
 
 def _one_query(arguments: Arguments) -> Rows:
-    return Rows(np.zeros(1, np.int64), arguments["query"][None], 0)
+    return Rows(np.zeros(1, np.int64), KeySet(arguments["query"][None]), 0)
 
 
 def _sorted(asking: Source, memo: dict[str, Any], report: Report) -> Rows:

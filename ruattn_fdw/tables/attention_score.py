@@ -36,7 +36,7 @@ SCORE = Table(
 
 def prepare(arguments: Arguments) -> Callable[[np.ndarray], float]:
     """The query under these arguments, ready for single keys."""
-    mechanism = shared.settle_mechanism(arguments, SCORE.name)
+    mechanism = shared.settle_mechanism(arguments, SCORE.name, None)
     settings = shared.kernel_settings(mechanism, arguments)
     with shared.kernel_errors():
         return pair_scorer(mechanism, arguments["query"], **settings)
@@ -67,4 +67,4 @@ class AttentionScore(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism and parameters in effect."""
-        return [shared.explain_mechanism(arguments, SCORE.name), ("Parameters", arguments.summary())]
+        return [shared.explain_mechanism(arguments, SCORE.name, None), ("Parameters", arguments.summary())]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw import host_api
+from ruattn_fdw.cache.rows import explained, read_rows
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
@@ -17,7 +18,7 @@ from ruattn_fdw.kernels.nearest import Answers, nearest
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.relation import Source, estimated_rows
-from ruattn_fdw.source.rows import Rows, read_rows
+from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.tables import naming, ordering, shared
 from ruattn_fdw.tables.answers import name_row
 from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, STARTUP_COST
@@ -81,25 +82,25 @@ class CrossAttention(AttentionTable):
     ) -> Iterator[Batch]:
         """Read both, then attend as far as rows are asked for."""
         shared.refuse_unused(arguments, UNUSED)
-        mechanism = shared.settle_mechanism(arguments, CROSS.name)
+        mechanism = shared.settle_mechanism(arguments, CROSS.name, ("document_table", "document_column"))
         options = shared.kernel_settings(mechanism, arguments)["options"]
         with report.timing("check"):
             asking, answering = _sources(arguments)
             answering = ordering.with_columns(answering, mechanism, options)
         queries = naming.by_id(read_rows(asking, None, memo.setdefault("queries", {}), report))
         documents = read_rows(answering, None, memo.setdefault("documents", {}), report)
-        shared.check_memory("queries and documents", queries.keys, documents.keys)
+        shared.check_memory("queries and documents", queries.keyset, documents.keyset)
         shared.check_pairs(mechanism, len(queries), len(documents))
         if not len(queries) or not len(documents):
             return iter(())
-        settings = shared.many_settings(mechanism, arguments, queries.keys.shape[1])
+        settings = shared.many_settings(mechanism, arguments, queries.width)
         _check_dimensions(queries, asking, documents, answering, settings)
-        shared.send_remark(mechanism, documents.keys, settings.heads, settings.options, memo)
+        shared.send_remark(mechanism, documents.keyset, settings.heads, settings.options, memo)
         with shared.kernel_errors():
             answers = nearest(
                 settings,
                 queries.keys,
-                documents.keys,
+                documents.keyset,
                 documents.ids,
                 arguments["k"],
                 normaliser=arguments["normaliser"],
@@ -118,7 +119,7 @@ class CrossAttention(AttentionTable):
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, both relations and parameters in effect."""
         shared.refuse_unused(arguments, UNUSED)
-        lines = [shared.explain_mechanism(arguments, CROSS.name)]
+        lines = [shared.explain_mechanism(arguments, CROSS.name, ("document_table", "document_column"))]
         unknown = [arguments[n] for n in CROSS_SOURCES if isinstance(arguments[n], Unknown)]
         if unknown:
             lines.append(("Sources", ", ".join(value.text for value in unknown)))
@@ -127,7 +128,7 @@ class CrossAttention(AttentionTable):
             lines += [("Queries", asking.description), ("Query Rows", round(_rows(arguments, "query_table")))]
             lines += [("Documents", answering.description)]
             lines += [("Document Rows", round(_rows(arguments, "document_table")))]
-        lines += [("Dtype", "float32"), ("Cache", "none")]
+            lines += explained(answering)
         lines.append(shared.explain_projections(arguments, CROSS.name))
         return [*lines, ("Parameters", arguments.summary())]
 
@@ -153,12 +154,11 @@ def _sources(arguments: Arguments) -> tuple[Source, Source]:
 def _check_dimensions(
     queries: Rows, asking: Source, documents: Rows, answering: Source, settings: Settings
 ) -> None:
-    width = queries.keys.shape[1]
+    width = queries.width
     fitting = shared.key_widths(settings.mechanism, width, settings.heads, settings.options)
-    if documents.keys.shape[1] not in fitting:
+    if documents.width not in fitting:
         raise AttentionError(
-            f"{asking.label} has {queries.keys.shape[1]} dimensions, "
-            f"{answering.label} has {documents.keys.shape[1]}",
+            f"{asking.label} has {queries.width} dimensions, {answering.label} has {documents.width}",
             hint="Both columns must hold embeddings of the same model.",
         )
 

@@ -45,7 +45,7 @@ def settle_mechanism(arguments: Arguments) -> Mechanism:
     """The mechanism, with the defaults that depend on it put in effect."""
     mechanism = shared.find_mechanism(arguments["attention_type"], SEARCH)
     arguments.settle("num_heads", 1 if mechanism.whole else HEADS)
-    return shared.settle_mechanism(arguments, SEARCH)
+    return shared.settle_mechanism(arguments, SEARCH, None)
 
 
 def settle_options(mechanism: Mechanism, arguments: Arguments) -> Options:

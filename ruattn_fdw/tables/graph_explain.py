@@ -30,7 +30,7 @@ def _settled(arguments: Arguments) -> tuple[Mechanism, Options] | None:
 def _explain_mechanism(arguments: Arguments) -> list[tuple[str, object]]:
     if not isinstance(arguments["attention_type"], Unknown):
         graph.settle_mechanism(arguments)
-    line, settled = shared.explain_mechanism(arguments, graph.SEARCH), _settled(arguments)
+    line, settled = shared.explain_mechanism(arguments, graph.SEARCH, None), _settled(arguments)
     return [line] if settled is None else [line, ("Weights", _weights(*settled))]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw import host_api
+from ruattn_fdw.cache.rows import explained, read_rows
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels import attend, ranking
@@ -17,9 +18,10 @@ from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import as_id, number_of
 from ruattn_fdw.source.relation import Source, estimated_rows, resolve
-from ruattn_fdw.source.rows import Rows, check_dimensions, read_rows, read_vector
+from ruattn_fdw.source.rows import Rows, check_dimensions, read_vector
 from ruattn_fdw.tables import late_interaction, ordering, shared
 from ruattn_fdw.tables.answers import name_row, ranked_batches
+from ruattn_fdw.tables.coded_search import search_codes
 from ruattn_fdw.values import Unknown
 
 STARTUP_COST = 10.0
@@ -90,6 +92,9 @@ class MhaSearch(AttentionTable):
             source = ordering.with_companions(source, arguments, mechanism, settings["options"])
         if late_interaction.compares_sets(mechanism, arguments):
             return late_interaction.search(mechanism, source, arguments, wanted, memo, report)
+        found = search_codes(mechanism, source, arguments, settings, wanted, memo, report)
+        if found is not None:
+            return found
         rows = read_rows(source, arguments["candidates"], memo, report)
         query = find_query(arguments, source, rows, report)
         fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
@@ -98,7 +103,7 @@ class MhaSearch(AttentionTable):
             weights = attend.attend(
                 mechanism,
                 query,
-                rows.keys,
+                rows.keyset,
                 ids=rows.ids,
                 **settings,
                 normaliser=arguments["normaliser"],
@@ -106,7 +111,7 @@ class MhaSearch(AttentionTable):
                 columns=rows.numbers,
                 checkpoint=host_api.check_interrupts,
             )
-        shared.send_remark(mechanism, rows.keys, len(weights.head_scores), settings["options"], memo)
+        shared.send_remark(mechanism, rows.keyset, len(weights.head_scores), settings["options"], memo)
         report.note(weights.notes)
         chunks = ranking.ranked(weights, rows.ids, arguments["k"], host_api.check_interrupts)
         return ranked_batches(chunks, weights, rows, wanted)
@@ -146,7 +151,7 @@ def find_query(arguments: Arguments, source: Source, rows: Rows, report: Report)
         return query
     row_id = as_id(source.id_type, arguments["query_id"])
     places = rows.find(row_id)
-    return rows.keys[places[0]] if len(places) == 1 else read_vector(source, row_id, report)
+    return rows.keyset[int(places[0])] if len(places) == 1 else read_vector(source, row_id, report)
 
 
 def considered_rows(arguments: Arguments) -> float:
@@ -169,10 +174,10 @@ def explain_source(arguments: Arguments, operation: str) -> list[tuple[str, obje
         options = parse_options(mechanism, arguments["options"] or {})
     source = settle_source(arguments, mechanism)
     source = ordering.with_companions(source, arguments, mechanism, options)
+    sets = late_interaction.compares_sets(mechanism, arguments)
     return [
         ("Source", source.description),
         ("Source Rows", round(considered_rows(arguments))),
-        ("Dtype", "float32"),
-        ("Cache", "none"),
+        *([("Cache", "none (sets of vectors)")] if sets else explained(source)),
         ("Projections", mechanism.weights(options)),
     ]

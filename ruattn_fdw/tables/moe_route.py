@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw import features, host_api
+from ruattn_fdw.cache.rows import read_rows
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
@@ -16,7 +17,7 @@ from ruattn_fdw.kernels.moe import gate, moe
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.relation import Source
-from ruattn_fdw.source.rows import Rows, read_rows
+from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.tables import naming, shared
 from ruattn_fdw.values import Unknown
 
@@ -145,7 +146,7 @@ def _routed(rows: Rows, vectors: np.ndarray, top_k: int, report: Report) -> Iter
         block = by_id[start : start + BATCH]
         host_api.check_interrupts()
         with report.timing("kernel"), shared.kernel_errors():
-            experts, weights = gate.route(rows.keys[block], vectors, top_k)
+            experts, weights = gate.route(rows.keyset[block], vectors, top_k)
         yield _batch(rows.shown_ids(np.repeat(block, experts.shape[1])), experts, weights)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ruattn_fdw.errors import AttentionError
@@ -32,17 +30,4 @@ def by_id(rows: Rows) -> Rows:
     """The rows in ascending order of id."""
     if len(rows) < 2 or (np.diff(rows.ids) >= 0).all():
         return rows
-    return rearranged(rows, np.argsort(rows.ids, kind="stable"))
-
-
-def rearranged(rows: Rows, order: np.ndarray) -> Rows:
-    """The rows in this order of indexes."""
-    return replace(
-        rows,
-        ids=rows.ids[order],
-        keys=rows.keys[order],
-        names=None if rows.names is None else [rows.names[row] for row in order],
-        values=None if rows.values is None else rows.values[order],
-        places=None if rows.places is None else rows.places[order],
-        numbers={option: numbers[order] for option, numbers in rows.numbers.items()},
-    )
+    return rows.take(np.argsort(rows.ids, kind="stable"))

@@ -12,9 +12,11 @@ from ruattn_fdw.errors import BAD_DATA, NOT_SUPPORTED, OUT_OF_RANGE, AttentionEr
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import KernelError, NumericOverflow, OutOfDomain
+from ruattn_fdw.kernels.keyset import as_keyset
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options, parse_temperature
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.source.relation import estimated_rows
+from ruattn_fdw.tables import declared
 from ruattn_fdw.values import Unknown
 
 TABLE_NAME = Parameter(
@@ -122,8 +124,15 @@ def find_mechanism(name: str, operation: str) -> Mechanism:
     return mechanism
 
 
-def settle_mechanism(arguments: Arguments, operation: str) -> Mechanism:
-    """The mechanism, with the defaults that depend on it put in effect."""
+def settle_mechanism(
+    arguments: Arguments, operation: str, column: tuple[str, str] | None = ("table_name", "vector_column")
+) -> Mechanism:
+    """The mechanism, with the defaults that depend on it put in effect.
+
+    column: the parameters that name the relation and column whose attention index may declare it.
+    """
+    if column is not None:
+        declared.put_in_effect(arguments, operation, *column)
     mechanism = find_mechanism(arguments["attention_type"], operation)
     arguments.settle("num_heads", mechanism.default_num_heads)
     arguments.settle("temperature", mechanism.default_temperature)
@@ -140,12 +149,14 @@ def kernel_settings(mechanism: Mechanism, arguments: Arguments) -> dict[str, Any
         }
 
 
-def explain_mechanism(arguments: Arguments, operation: str) -> tuple[str, object]:
+def explain_mechanism(
+    arguments: Arguments, operation: str, column: tuple[str, str] | None = ("table_name", "vector_column")
+) -> tuple[str, object]:
     """The line of EXPLAIN about the mechanism; what is known of its settings is checked as in a scan."""
     name = arguments["attention_type"]
     if isinstance(name, Unknown):
         return "Mechanism", name.text
-    mechanism = settle_mechanism(arguments, operation)
+    mechanism = settle_mechanism(arguments, operation, column)
     if not any(isinstance(arguments[setting], Unknown) for setting in ("temperature", "options")):
         kernel_settings(mechanism, arguments)
     return "Mechanism", mechanism.name
@@ -205,7 +216,7 @@ def send_remark(
         return
     memo["remarked"] = True
     with kernel_errors():
-        remark = mechanism.remark(keys, heads, options)
+        remark = mechanism.remark(as_keyset(keys).dense(), heads, options)
     if remark:
         host_api.notice(remark)
 

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw import host_api
+from ruattn_fdw.cache.rows import read_rows
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels.batch import Settings
+from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.kernels.outputs import outputs, windows
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source, estimated_rows
-from ruattn_fdw.source.rows import Rows, read_rows
+from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.tables import naming, ordering, shared
 from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, STARTUP_COST
 from ruattn_fdw.values import Unknown
@@ -90,8 +92,8 @@ class SlidingAttention(AttentionTable):
         if not len(rows):
             return iter(())
         shared.check_pairs(mechanism, *2 * (min(len(rows), arguments["window_size"]),))
-        settings = shared.many_settings(mechanism, arguments, rows.keys.shape[1])
-        shared.send_remark(mechanism, rows.keys, settings.heads, settings.options, memo)
+        settings = shared.many_settings(mechanism, arguments, rows.width)
+        shared.send_remark(mechanism, rows.keyset, settings.heads, settings.options, memo)
         return _emit(rows, arguments, settings, report)
 
     def cost(self, arguments: Arguments) -> Cost:
@@ -140,7 +142,7 @@ def _sequence(arguments: Arguments, memo: dict[str, Any], report: Report) -> Row
     rows = read_rows(source, None, memo, report)
     if rows.places is None:
         return rows
-    return naming.rearranged(rows, np.lexsort((rows.ids, rows.places)))
+    return rows.take(np.lexsort((rows.ids, rows.places)))
 
 
 def _given_sequence(arguments: Arguments) -> Rows:
@@ -151,7 +153,7 @@ def _given_sequence(arguments: Arguments) -> Rows:
                 hint="Leave it out, or give table_name instead of embeddings.",
             )
     vectors: np.ndarray = arguments["embeddings"]
-    return Rows(np.arange(len(vectors)), vectors, 0)
+    return Rows(np.arange(len(vectors)), KeySet(vectors), 0)
 
 
 def _ordered_source(arguments: Arguments) -> Source:
@@ -168,7 +170,7 @@ def _emit(rows: Rows, arguments: Arguments, settings: Settings, report: Report) 
     """A batch for each block of positions of each window."""
     named = arguments["table_name"] is not None
     for index, (start, end) in enumerate(windows(len(rows), arguments["window_size"], arguments["stride"])):
-        vectors = rows.keys[start:end]
+        vectors = rows.keyset[start:end]
         blocks = outputs(
             settings, vectors, vectors, None, entropy=False, checkpoint=host_api.check_interrupts
         )

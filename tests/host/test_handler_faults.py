@@ -1,11 +1,7 @@
 """A handler that fails is an ERROR: the session goes on, the traceback is in the log only."""
 
 import importlib.util
-import shutil
-import sys
-import sysconfig
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,20 +31,9 @@ def faulty() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def interpreter() -> Iterator[Path]:
+def interpreter(interpreter_with: Callable[[Path, str], Path]) -> Path:
     """The interpreter of an environment of its own, which adds `faulty` to the packages of this one."""
-    root = Path(tempfile.mkdtemp(prefix="ruattn-test-"))
-    root.chmod(0o755)
-    packages = root / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    packages.mkdir(parents=True)
-    (root / "bin").mkdir()
-    base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    (root / "bin" / "python").symlink_to(base)
-    (root / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
-    (packages / "faulty.pth").write_text(f"{sysconfig.get_path('purelib')}\n{REGISTER}\n")
-    shutil.copy(HERE / "faulty.py", packages)
-    yield root / "bin" / "python"
-    shutil.rmtree(root)
+    return interpreter_with(HERE / "faulty.py", REGISTER)
 
 
 @pytest.fixture

@@ -49,6 +49,12 @@ class FakeHost:
         numbers = [self.ids[kept].astype(np.float64) for kind in kinds[2:] if kind == "float"]
         return [self.ids[kept], vectors, *numbers], int(kept.sum()), int((wanted & null).sum())
 
+    def source(self, oid, columns):
+        return "a relation of a test", False, b"", b""
+
+    def indexes(self, oid, vector_column, id_column):
+        return []
+
     def check_interrupts(self):
         self.checks += 1
 

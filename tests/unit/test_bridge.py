@@ -119,7 +119,8 @@ def test_explain_shows_mechanism_source_and_parameters(open_table):
     assert lines["Mechanism"] == "multi_head"
     assert lines["Source"] == "public.documents (id, embedding)"
     assert lines["Source Rows"] == 300
-    assert (lines["Dtype"], lines["Cache"], lines["Projections"]) == ("float32", "none", "identity")
+    assert (lines["Dtype"], lines["Projections"]) == ("float32", "identity")
+    assert lines["Cache"] == "none (a relation of a test)"
     assert "query = 16 floats, " in lines["Parameters"]
     assert "num_heads = 8, k = $1, " in lines["Parameters"]
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from ruattn_fdw.cache.rows import read_rows
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import IdType
 from ruattn_fdw.source.relation import Source
-from ruattn_fdw.source.rows import read_rows, read_vector, select_statement
+from ruattn_fdw.source.rows import read_vector, select_statement
 
 SOURCE = Source(100, "public", "documents", "id", "embedding", 300.0)
 

@@ -1,0 +1,77 @@
+"""Rows whose keys a copy holds in fewer bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ruattn_fdw.cache.copy import Copy
+from ruattn_fdw.cache.reader import Reader
+from ruattn_fdw.kernels.approximate.codes import ResidualSum
+from ruattn_fdw.kernels.approximate.estimate import TooManyError
+
+
+@dataclass(frozen=True)
+class CodedRows:
+    """Ids int64 (n,), and the codes of their keys: the rows `present` (n,) of those stored, None for all.
+
+    arrays, residuals: as `kernels.approximate` takes them. exact reads the keys themselves.
+    """
+
+    ids: np.ndarray
+    present: np.ndarray | None
+    arrays: dict[str, np.ndarray]
+    residuals: ResidualSum
+    exact: ExactKeys
+    width: int
+    skipped: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class ExactKeys:
+    """The keys of rows that the snapshot sees, read from their table, which cannot lose them meanwhile."""
+
+    def __init__(self, copy: Copy, reader: Reader) -> None:
+        self._copy, self._reader = copy, reader
+        self._entries = np.zeros(0, np.int64)
+
+    def __call__(self, stored: np.ndarray) -> np.ndarray:
+        """Float32 keys (c, d) by stored row (c,)."""
+        if not len(stored):
+            return np.empty((0, self._copy.dim), np.float32)
+        if not len(self._entries):
+            self._entries = _entries_of_vectors(self._copy)
+        chunk = self._reader.read(self._copy.tids[self._entries[stored]])
+        if len(chunk.vectors) != len(stored):
+            raise TooManyError("rows changed by whoever asks")
+        return chunk.vectors
+
+
+def _entries_of_vectors(copy: Copy) -> np.ndarray:
+    """The entry of each vector (v,)."""
+    slots = copy.slots[: copy.entries]
+    with_vector = np.flatnonzero(slots >= 0)
+    entries = np.zeros(len(copy.ids), np.int64)
+    entries[slots[with_vector]] = with_vector
+    return entries
+
+
+def coded_rows(copy: Copy, slots: np.ndarray, skipped: int, reader: Reader) -> CodedRows:
+    """The rows whose codes have these slots, in the order in which they lie there."""
+    slots, residuals = np.sort(slots), copy.residuals()
+    count = len(slots)
+    # the sum may be of rows that are not seen
+    whole = bool(count) and slots[-1] == count - 1 and residuals.rows <= count
+    rows = slice(0, count) if whole else slice(0, copy.vectors)
+    return CodedRows(
+        copy.ids[:count] if whole else copy.ids[slots],
+        None if whole else slots,
+        {name: part[rows] for name, part in copy.vectors_as.items()},
+        residuals,
+        ExactKeys(copy, reader),
+        copy.dim,
+        skipped,
+    )

@@ -1,0 +1,260 @@
+"""A copy of a source's vectors in a shared file: which row versions it knows, and where their vectors lie.
+
+An entry stands for a row version and never changes what it stands for. A vector, once written, never changes.
+Both are only ever added, so a reader needs no lock: it looks at as many entries as were there when it began.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ruattn_fdw import host_api
+from ruattn_fdw.cache.file_format import Section
+from ruattn_fdw.cache.matrix_file import MatrixFile
+from ruattn_fdw.cache.reader import Chunk
+from ruattn_fdw.kernels.approximate import codes
+
+NULL, ABSENT = -1, -2
+"""Slots of entries without a vector: of a row whose vector is NULL, of a row that nobody has yet read."""
+
+ENTRIES, VECTORS, SORTED, LENGTHS, EPOCHS, RESIDUALS, SIGNATURE, BUILT = range(8)
+"""The file's counters: entries, vectors, how many of the first entries are sorted; digests of the lengths and
+the epochs that the indexes had before their entries were read; rows whose residuals are summed up, and where;
+a checksum of these and the entries; when the file was built, in microseconds since 1970."""
+
+VECTORS_AS = {"keys", codes.CODES, codes.SCALE, codes.LENGTH, codes.LARGEST}
+"""The sections that vectors may be held in."""
+
+
+class Settled(NamedTuple):
+    """What is seen if everybody sees the first blocks uint32 of each leaf: slots of vectors, NULL vectors."""
+
+    blocks: np.ndarray
+    slots: np.ndarray
+    nulls: int
+
+
+class Copy:
+    """A mapped copy.
+
+    tids int64 (e,): the address of each entry, 0 for one whose row is dead to everybody. versions int64
+    (e,): what tells it from others at that address. slots int64 (e,): where its vector lies, NULL or ABSENT.
+    ids int64 (v,): the ids of the rows with a vector. vectors_as: the sections that hold the vectors, `keys`
+    float32 (v, d), or where there are codes of fewer bits, those of `approximate.codes`.
+    """
+
+    def __init__(self, file: MatrixFile) -> None:
+        self.file = file
+        arrays = file.arrays
+        self.tids, self.versions, self.slots = arrays["tids"], arrays["versions"], arrays["slots"]
+        self.ids, self.vectors_as = arrays["ids"], {name: arrays[name] for name in VECTORS_AS & set(arrays)}
+        self._tail = _Sorted(self.tids[:0], self.versions[:0], 0)
+        self._settled: tuple[tuple[int, int], Settled] | None = None
+
+    @staticmethod
+    def create(
+        name: str, identity: bytes, dtype: str, dim: int, entries: int, vectors: int, builds: Sequence[int]
+    ) -> Copy:
+        """A new file with room for so many entries and vectors, not yet published. Raises OSError.
+
+        builds: of the attention indexes that prove it, for those who look for their copy.
+        """
+        sections = (
+            Section("builds", "<u8", (len(builds),), mutable=True),
+            Section("tids", "<i8", (entries,), mutable=True),
+            Section("versions", "<i8", (entries,), mutable=True),
+            Section("slots", "<i8", (entries,), mutable=True),
+            Section("residual_sums", "<f8", (2, 0 if dtype == "float32" else dim), mutable=True),
+            Section("ids", "<i8", (vectors,)),
+            *(Section(part, kind, (vectors, *shape)) for part, kind, shape in _layout(dtype, dim)),
+        )
+        copy = Copy(MatrixFile.create(name, identity, sections))
+        copy.file.store(BUILT, int(time.time() * 1e6))
+        copy.file.arrays["builds"][:] = builds
+        return copy
+
+    @property
+    def keys(self) -> np.ndarray:
+        """The vectors float32 (v, d), of a copy that holds them."""
+        return self.vectors_as["keys"]
+
+    @property
+    def dtype(self) -> str:
+        """What the vectors are held in: float32, float16 or int8."""
+        return "float32" if "keys" in self.vectors_as else self.vectors_as[codes.CODES].dtype.name
+
+    @property
+    def dim(self) -> int:
+        """The dimensions of the vectors."""
+        matrix = self.vectors_as["keys" if self.dtype == "float32" else codes.CODES]
+        return int(matrix.shape[1])
+
+    @property
+    def entries(self) -> int:
+        """How many entries there are by now."""
+        return self.file.load(ENTRIES)
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors there are by now."""
+        return self.file.load(VECTORS)
+
+    @staticmethod
+    def size(dtype: str, dim: int, entries: int, vectors: int) -> int:
+        """About how many bytes a file of this shape has."""
+        row = sum(np.dtype(kind).itemsize * math.prod(shape) for _, kind, shape in _layout(dtype, dim))
+        return 24 * entries + (row + 8) * vectors
+
+    def has_room(self, entries: int, vectors: int) -> bool:
+        """Whether so many entries and vectors can be added."""
+        return self.entries + entries <= len(self.tids) and self.vectors + vectors <= len(self.ids)
+
+    def settled(self, leaves: int) -> Settled | None:
+        """What is seen of the copy if every row is, None while a row that is not dead has not been read."""
+        count = self.entries
+        state = (count, self.file.load(EPOCHS))
+        if self._settled is None or self._settled[0] != state:
+            live = self.tids[:count] != 0
+            tids, slots = self.tids[:count][live], self.slots[:count][live]
+            if (slots == ABSENT).any():
+                return None
+            self._settled = (state, Settled(_blocks(tids, leaves), slots[slots >= 0], int((slots < 0).sum())))
+        return self._settled[1]
+
+    def find(self, tids: np.ndarray, versions: np.ndarray) -> np.ndarray:
+        """The entries (n,) of row versions at addresses (n,); -1 for those that are not here."""
+        count = self.entries
+        same = len(tids) == count and np.array_equal(self.tids[:count], tids)
+        if same and np.array_equal(self.versions[:count], versions):
+            return np.arange(count)
+        first = self.file.load(SORTED)
+        base = _Sorted(self.tids[:first], self.versions[:first], 0, is_sorted=True)
+        entries = base.find(tids, versions)
+        missing = np.flatnonzero(entries < 0)
+        if len(missing) and count > first:
+            if len(self._tail) != count - first:
+                self._tail = _Sorted(self.tids[first:count], self.versions[first:count], first)
+            entries[missing] = self._tail.find(tids[missing], versions[missing])
+        return entries
+
+    def write_vectors(self, chunk: Chunk, first: int) -> np.ndarray:
+        """Write the vectors of a chunk from index `first` on; the slots (n,) of its rows."""
+        slots = np.where(chunk.is_null, NULL, ABSENT).astype(np.int64)
+        rows = slice(first, first + len(chunk.vectors))
+        slots[chunk.is_row] = np.arange(rows.start, rows.stop)
+        if len(chunk.vectors):
+            parts = {"keys": chunk.vectors}
+            if self.dtype != "float32":
+                parts = codes.encode(chunk.vectors, self.dtype)
+            for name, part in parts.items():
+                self.vectors_as[name][rows] = part
+            if chunk.ids is not None:
+                self.ids[rows] = chunk.ids
+        return slots
+
+    def sum_up(self, vectors: np.ndarray, first: int) -> None:
+        """Add what the codes leave of these vectors, counted in from index `first` on, to the sum of it.
+
+        Where a count was interrupted the sum ends, since it is of the first rows, all of them.
+        """
+        residuals = self.residuals()
+        if self.dtype != "float32" and residuals.rows == first:
+            rows = slice(first, first + len(vectors))
+            parts = {name: part[rows] for name, part in self.vectors_as.items()}
+            self._keep(residuals.extended(vectors, parts))
+
+    def residuals(self) -> codes.ResidualSum:
+        """The sum of what the codes leave of the first rows."""
+        while True:
+            state = self.file.load(RESIDUALS)
+            vector = self.file.arrays["residual_sums"][state & 1].copy()
+            if self.file.load(RESIDUALS) == state:
+                return codes.ResidualSum(state >> 1, vector)
+
+    def _keep(self, residuals: codes.ResidualSum) -> None:
+        """Write the sum where nobody reads it now, and then say so."""
+        other = self.file.load(RESIDUALS) & 1 ^ 1
+        self.file.arrays["residual_sums"][other] = residuals.vector
+        self.file.store(RESIDUALS, residuals.rows << 1 | other)
+
+    def add(self, tids: np.ndarray, versions: np.ndarray, chunk: Chunk) -> None:
+        """Add entries (n,) with what was read of them. Only under the lock of the file."""
+        start, first = self.entries, self.vectors
+        slots = self.write_vectors(chunk, first)
+        self.seal(first, first + len(chunk.vectors))
+        end = start + len(tids)
+        self.tids[start:end], self.versions[start:end], self.slots[start:end] = tids, versions, slots
+        self.file.store(ENTRIES, end)
+
+    def sign(self) -> None:
+        """Vouch for counters and entries as they are. Only under the lock of the file."""
+        self.file.store(SIGNATURE, self._checksum())
+
+    def is_sound(self) -> bool:
+        """Whether all checksums hold. Only under the lock of the file: who writes signs at the end."""
+        if not 0 <= self.entries <= len(self.tids) or not 0 <= self.vectors <= len(self.ids):
+            return False
+        return self.file.load(SIGNATURE) == self._checksum() and self.file.verify(self.vectors)
+
+    def _checksum(self) -> int:
+        count = self.entries
+        counters = np.array([self.file.load(slot) for slot in range(SIGNATURE)])
+        entries = (self.tids[:count], self.versions[:count], self.slots[:count])
+        return host_api.crc32c(counters, self.file.arrays["residual_sums"], *entries)
+
+    def seal(self, first: int, end: int) -> None:
+        """Count the vectors from `first` to `end` in."""
+        self.file.add_checksums(first, end)
+        self.file.store(VECTORS, end)
+
+
+def _layout(dtype: str, dim: int) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
+    """Name, dtype and shape of a row of each section that the vectors are held in."""
+    single: list[tuple[str, np.dtype[Any], tuple[int, ...]]] = [("keys", np.dtype(np.float32), (dim,))]
+    return single if dtype == "float32" else codes.layout(dtype, dim)
+
+
+def _blocks(tids: np.ndarray, leaves: int) -> np.ndarray:
+    """How many first blocks of each leaf hold all these addresses."""
+    numbers, blocks = tids >> 48, np.zeros(leaves, np.uint32)
+    for leaf in range(leaves):
+        blocks[leaf] = (tids[numbers == leaf] >> 16 & 0xFFFFFFFF).max(initial=-1) + 1
+    return blocks
+
+
+class _Sorted:
+    """Entries in the order of their addresses, for look-ups; `offset` is the index of the first."""
+
+    def __init__(
+        self, tids: np.ndarray, versions: np.ndarray, offset: int, *, is_sorted: bool = False
+    ) -> None:
+        self._order = None if is_sorted else np.argsort(tids, kind="stable")
+        self._tids = tids if self._order is None else tids[self._order]
+        self._versions = versions if self._order is None else versions[self._order]
+        self._offset = offset
+
+    def __len__(self) -> int:
+        return len(self._tids)
+
+    def find(self, tids: np.ndarray, versions: np.ndarray) -> np.ndarray:
+        """The entries (n,) at these addresses (n,) with these versions, -1 where there is none."""
+        entries = np.full(len(tids), -1, np.int64)
+        places = np.searchsorted(self._tids, tids)
+        looked = np.arange(len(tids))
+        while len(looked):
+            at = places[looked]
+            looked = looked[at < len(self._tids)]
+            at = places[looked]
+            same = self._tids[at] == tids[looked]
+            looked, at = looked[same], at[same]
+            hit = self._versions[at] == versions[looked]
+            found = at[hit] if self._order is None else self._order[at[hit]]
+            entries[looked[hit]] = found + self._offset
+            looked = looked[~hit]
+            places[looked] += 1
+        return entries

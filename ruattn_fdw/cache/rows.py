@@ -1,0 +1,262 @@
+"""The rows of a source: out of a copy that is proved to be what the caller sees, else read afresh.
+
+A copy is one for all roles and transactions; what each of them sees of it is asked anew for every query.
+Cheapest proof first: a snapshot equal to that of this backend's last look; the attention indexes of the
+source; the row versions that the snapshot sees. Where only a SELECT of the caller's own tells these, for row
+security or in a serializable transaction, it is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ruattn_fdw import host_api
+from ruattn_fdw.cache.build import NoCopyError, Wanted, bring_up_to_date, exists, first_look
+from ruattn_fdw.cache.coded import CodedRows, coded_rows
+from ruattn_fdw.cache.copy import NULL, Copy
+from ruattn_fdw.cache.indexed import IndexedCopy
+from ruattn_fdw.cache.kept import KEPT, Kept
+from ruattn_fdw.cache.matrix_file import MatrixFile
+from ruattn_fdw.cache.reader import OtherWidthError, Reader
+from ruattn_fdw.cache.versions import Versions, selected, walked
+from ruattn_fdw.host_api import IndexInfo
+from ruattn_fdw.kernels.keyset import KeySet
+from ruattn_fdw.report import Report
+from ruattn_fdw.source import rows as afresh
+from ruattn_fdw.source.companions import companions
+from ruattn_fdw.source.relation import Source
+from ruattn_fdw.source.rows import Rows, ids_and_names, read_once
+
+
+def read_rows(
+    source: Source, candidates: np.ndarray | str | None, memo: dict[str, Any], report: Report
+) -> Rows:
+    """The rows of the source, or those of them whose id is a candidate.
+
+    `memo` keeps them for the rescans of one executor node.
+    """
+    return read_once("rows", lambda source, ids: _read(source, ids, report), source, candidates, memo, report)
+
+
+def read_coded(source: Source, memo: dict[str, Any], report: Report) -> CodedRows | None:
+    """The rows of a source whose attention index keeps them in fewer bits; None where it does not."""
+    if "coded" not in memo:
+        memo["coded"] = _read_coded(source, report)
+    found: CodedRows | None = memo["coded"]
+    return found
+
+
+def _read_coded(source: Source, report: Report) -> CodedRows | None:
+    try:
+        with report.timing("check"):
+            used = _Search(source, report).coded_rows()
+    except (NoCopyError, OtherWidthError, OSError):
+        return None
+    if used is None or not isinstance(used.rows, CodedRows):
+        return None
+    report.cache(source.name, used.how, used.file)
+    report.rows_read += len(used.rows)
+    report.nulls_skipped += used.rows.skipped
+    return used.rows
+
+
+def _read(source: Source, ids: np.ndarray | str | None, report: Report) -> Rows:
+    try:
+        with report.timing("check"):
+            used = _Search(source, report).rows(cheaply=ids is not None)
+    except (NoCopyError, OtherWidthError, OSError) as reason:
+        if isinstance(reason, OSError):
+            KEPT.complain(reason)
+        report.cache(source.name, f"none ({_in_words(reason)})")
+        return afresh.select_rows(source, ids)
+    report.cache(source.name, used.how, used.file)
+    assert isinstance(used.rows, Rows)
+    return used.rows if ids is None else used.rows.take(np.flatnonzero(np.isin(used.rows.ids, ids)))
+
+
+def explained(source: Source) -> list[tuple[str, object]]:
+    """What EXPLAIN tells of the copy of a source: its dtype, and how it stands or why there is none."""
+    search = _Search(source, Report())
+    try:
+        dtype, warm = search.dtype(), search.is_warm()
+    except NoCopyError as reason:
+        return [("Dtype", "float32"), ("Cache", f"none ({reason})")]
+    return [("Dtype", dtype), ("Cache", "warm" if warm else "cold")]
+
+
+def _in_words(reason: Exception) -> str:
+    if isinstance(reason, OtherWidthError):
+        return "vectors of different widths"
+    return reason.strerror or "no file" if isinstance(reason, OSError) else str(reason)
+
+
+class Use(NamedTuple):
+    """Rows, how a copy gave them, and its file."""
+
+    rows: Rows | CodedRows
+    how: str
+    file: MatrixFile | None
+
+
+class _Search:
+    """One use of the copy of a source."""
+
+    def __init__(self, source: Source, report: Report) -> None:
+        self._source, self._report = source, report
+        with_ids = (source.id_column,) if source.id_type is None else ()
+        self._state = host_api.source(source.oid, (source.vector_column, *with_ids))
+        self._beside = _read_beside(source)
+        self._by_query = self._state.by_query or bool(self._beside)
+
+    def rows(self, *, cheaply: bool) -> Use:
+        """The rows; NoCopyError where no copy can be used, or not cheaply."""
+        indexes = self._checked_indexes()
+        if indexes is None:
+            return self._by_versions(cheaply)
+        if indexes[0].dtype != "float32":
+            raise NoCopyError(f"{indexes[0].dtype} cannot give this answer")
+        return self._by_indexes(indexes)
+
+    def coded_rows(self) -> Use | None:
+        """The rows by the codes of their keys, None where there are none."""
+        indexes = self._checked_indexes()
+        return None if indexes is None or indexes[0].dtype == "float32" else self._by_indexes(indexes)
+
+    def dtype(self) -> str:
+        """What the keys are held in."""
+        indexes = self._checked_indexes()
+        return "float32" if indexes is None else indexes[0].dtype
+
+    def is_warm(self) -> bool:
+        """Whether there is a copy; NoCopyError where there can be none."""
+        indexes = self._checked_indexes()
+        if indexes is None:
+            return exists(self._name("versions"), _digest(self._state.identity))
+        indexed = self._indexed(indexes)
+        return exists(indexed.name, indexed.identity)
+
+    def _checked_indexes(self) -> list[IndexInfo] | None:
+        """The indexes that prove the rows, None where none do; NoCopyError where no copy may be kept."""
+        if self._state.reason is not None:
+            raise NoCopyError(self._state.reason)
+        if not host_api.integer_setting("cache_size"):
+            raise NoCopyError("ruattn_fdw.cache_size is 0")
+        return None if self._by_query else self._indexes()
+
+    def _indexed(self, indexes: list[IndexInfo]) -> IndexedCopy:
+        leaves = self._state.leaves
+        reader = Reader(self._source, leaves, follow=True)
+        return IndexedCopy(self._name(indexes[0].dtype), self._state.identity, leaves, indexes, reader)
+
+    def _by_indexes(self, indexes: list[IndexInfo]) -> Use:
+        """The rows that attention indexes prove."""
+        indexed = self._indexed(indexes)
+        name = indexed.name
+        kept, snapshot = KEPT.get(name, indexed.identity), host_api.snapshot()
+        if kept is not None and kept.rows_under(snapshot) is not None:
+            KEPT.count_hit(name)
+            return Use(kept.rows, "hit", kept.copy.file)
+        copy, seen, use = indexed.seen(None if kept is None else kept.copy)
+        if kept is None or kept.copy is not copy or kept.slots is not seen.slots:
+            if copy.dtype == "float32":
+                rows: Rows | CodedRows = _assembled(copy, seen.slots, seen.nulls)
+            else:
+                rows = coded_rows(copy, seen.slots, seen.nulls, indexed.reader)
+            kept = Kept(copy, snapshot, rows, seen.slots)
+        if use == "hit":
+            KEPT.count_hit(name)
+        KEPT.put(name, replace(kept, snapshot=snapshot))
+        return Use(kept.rows, use, copy.file)
+
+    def _by_versions(self, cheaply: bool) -> Use:
+        """The rows that their versions prove, or an equal snapshot."""
+        name, identity = self._name("versions"), _digest(self._state.identity)
+        kept, snapshot = KEPT.get(name, identity), host_api.snapshot()
+        rows: Rows | CodedRows
+        if not self._by_query and kept is not None and kept.rows_under(snapshot) is not None:
+            return Use(kept.rows, "hit", kept.copy.file)
+        if cheaply:
+            raise NoCopyError("few candidates")
+        versions = self._versions()
+        if not len(versions):
+            return Use(replace(afresh.NO_ROWS, skipped=versions.skipped), "hit", None)
+        copy, entries, use = self._matched(name, identity, None if kept is None else kept.copy, versions)
+        slots = copy.slots[entries]
+        if self._beside:
+            # what was read live is of this search only
+            KEPT.put(name, Kept(copy, b"", afresh.NO_ROWS, slots[:0]))
+            return Use(self._with_beside(copy, slots, versions), use, copy.file)
+        nulls = versions.skipped + int((slots == NULL).sum())
+        rows = _assembled(copy, slots[slots >= 0], nulls)
+        same = kept is not None and kept.copy is copy and np.array_equal(kept.slots, slots)
+        if kept is not None and same and kept.rows.skipped == nulls:
+            rows = kept.rows
+        KEPT.put(name, Kept(copy, b"" if self._by_query else snapshot, rows, slots))
+        return Use(rows, use, copy.file)
+
+    def _versions(self) -> Versions:
+        if self._by_query:
+            return selected(self._source, self._state.leaves, self._beside)
+        return walked(self._state.leaves)
+
+    def _matched(
+        self, name: str, identity: bytes, copy: Copy | None, versions: Versions
+    ) -> tuple[Copy, np.ndarray, str]:
+        """(a copy that holds all these versions, their entries, how it was used)."""
+        copy = copy or first_look(name, identity)
+        if copy is not None:
+            entries = copy.find(versions.tids, versions.versions)
+            if (entries >= 0).all():
+                return copy, entries, "hit"
+        reader = Reader(self._source, self._state.leaves, follow=False)
+        with self._report.timing("read"):
+            return bring_up_to_date(Wanted(name, identity, versions.tids, versions.versions, reader, copy))
+
+    def _with_beside(self, copy: Copy, slots: np.ndarray, versions: Versions) -> Rows:
+        """The rows, which all have a vector, with the columns that were read beside them."""
+        columns, ids, names = list(versions.beside), copy.ids[slots], None
+        if self._source.id_type is not None:
+            ids, names = ids_and_names(columns.pop(0))
+        rows = Rows(ids, KeySet(copy.keys[slots]), versions.skipped, names)
+        return afresh.with_companions(self._source, rows, columns)
+
+    def _indexes(self) -> list[IndexInfo] | None:
+        """For each leaf an attention index that proves its rows, None unless all have one."""
+        id_column = self._source.id_column if self._source.id_type is None else None
+        chosen = []
+        for oid in np.frombuffer(self._state.leaves, np.uint32).tolist():
+            found = host_api.indexes(oid, self._source.vector_column, id_column)
+            usable = [index for index in found if index.usable]
+            if not usable:
+                return None
+            chosen.append(usable[0])
+        return chosen if len({index.dtype for index in chosen}) == 1 else None
+
+    def _name(self, proof: str) -> str:
+        """The name of the file, which tells nobody anything."""
+        source = self._source
+        about = (self._state.identity[:4], source.oid, source.vector_column, source.id_column, proof)
+        return _digest(repr(about).encode())[:8].hex()
+
+
+def _assembled(copy: Copy, slots: np.ndarray, nulls: int) -> Rows:
+    """The rows whose vectors have these slots, in the order in which they lie there."""
+    if (np.diff(slots) < 0).any():
+        slots = np.sort(slots)
+    if len(slots) and slots[-1] == len(slots) - 1:
+        return Rows(copy.ids[: len(slots)], KeySet(copy.keys[: len(slots)]), nulls)
+    return Rows(copy.ids[slots], KeySet(copy.keys, slots), nulls)
+
+
+def _read_beside(source: Source) -> list[tuple[str, str]]:
+    """The columns, with their kinds, that are read live for every search."""
+    text_ids = [] if source.id_type is None else [(source.id_column, "text id")]
+    return text_ids + companions(source)
+
+
+def _digest(about: bytes) -> bytes:
+    return hashlib.blake2b(about, digest_size=32).digest()

@@ -1,0 +1,82 @@
+"""The search in a copy that holds keys in fewer bits, where these can prove the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ruattn_fdw import host_api
+from ruattn_fdw.cache.coded import CodedRows
+from ruattn_fdw.cache.rows import read_coded
+from ruattn_fdw.kernels import ranking
+from ruattn_fdw.kernels.approximate.estimate import TooManyError
+from ruattn_fdw.kernels.approximate.search import Answer, search, serves
+from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.parameters import Arguments
+from ruattn_fdw.report import Report
+from ruattn_fdw.source.batch import Batch
+from ruattn_fdw.source.ids import as_id
+from ruattn_fdw.source.relation import Source
+from ruattn_fdw.source.rows import NO_ROWS, Rows, read_vector
+from ruattn_fdw.tables import shared
+from ruattn_fdw.tables.answers import ranked_batches
+
+
+def search_codes(
+    mechanism: Mechanism,
+    source: Source,
+    arguments: Arguments,
+    settings: dict[str, Any],
+    wanted: Sequence[str],
+    memo: dict[str, Any],
+    report: Report,
+) -> Iterator[Batch] | None:
+    """The answer, which is the same as from the keys themselves; None where codes cannot give it."""
+    if arguments["candidates"] is not None or not serves(mechanism, settings["options"], arguments["k"]):
+        return None
+    rows = read_coded(source, memo, report)
+    if rows is None:
+        return None
+    query = arguments["query"]
+    if query is None:
+        query = read_vector(source, as_id(source.id_type, arguments["query_id"]), report)
+    if len(rows) and rows.width != len(query):
+        return None
+    answer = _answer(mechanism, query, rows, arguments, settings, report)
+    if answer is None:
+        memo["coded"] = None
+        return None
+    ids = rows.ids[answer.rows]
+    chunks = ranking.ranked(answer.weights, ids, arguments["k"], host_api.check_interrupts)
+    return ranked_batches(chunks, answer.weights, Rows(ids, NO_ROWS.keyset, 0), wanted)
+
+
+def _answer(
+    mechanism: Mechanism,
+    query: np.ndarray,
+    rows: CodedRows,
+    arguments: Arguments,
+    settings: dict[str, Any],
+    report: Report,
+) -> Answer | None:
+    try:
+        with report.timing("kernel"), shared.kernel_errors():
+            answer = search(
+                mechanism,
+                query,
+                rows.arrays,
+                rows.present,
+                rows.exact,
+                arguments["k"],
+                **settings,
+                normaliser=arguments["normaliser"],
+                residuals=rows.residuals,
+                checkpoint=host_api.check_interrupts,
+            )
+    except TooManyError as reason:
+        report.note({"Exact Keys": f"all, for {reason}"})
+        return None
+    report.note({"Exact Keys": len(answer.rows)})
+    return answer
