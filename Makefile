@@ -4,7 +4,7 @@ SHELL     = /bin/bash
 PG_CONFIG ?= pg_config
 RUATTN    = .venv/bin/ruattn
 
-.PHONY: build demo test bench install lint clean
+.PHONY: build demo test test-long bench install lint clean
 
 build:
 	@command -v python3 >/dev/null || { \
@@ -17,6 +17,10 @@ demo: build
 
 test: build
 	@.venv/bin/pytest --pg=18 --pg=16
+
+# what takes minutes: 10,000 random steps with each kind of attention index, and without one
+test-long: build
+	@.venv/bin/pytest --pg=18 --pg=16 -m long
 
 # make bench ONLY="overhead search"
 bench: build

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=WORDNET if WORDNET.exists() else None,
         metavar="DIR",
         help="the WordNet embeddings for tests at a real scale, which else use the shipped sample",
+    )
+    group.addoption("--freshness-seed", type=int, metavar="SEED", help="repeat the walks of that seed")
+    group.addoption(
+        "--freshness-steps",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="steps of the long walks, shared by the kinds of table, with each kind of index",
     )
 
 
@@ -167,3 +177,27 @@ def connect(server: Server, database: str) -> Iterator[Callable[..., Connection]
 def db(connect: Callable[..., Connection]) -> Connection:
     """An autocommit connection to a fresh database with the extension."""
     return connect()
+
+
+@pytest.fixture(scope="session")
+def interpreter_with() -> Iterator[Callable[[Path, str], Path]]:
+    """Makes an interpreter for `ruattn_fdw.python` that has one more module and first runs a statement."""
+    made: list[Path] = []
+
+    def make(module: Path, statement: str) -> Path:
+        root = Path(tempfile.mkdtemp(prefix="ruattn-test-"))
+        made.append(root)
+        root.chmod(0o755)
+        packages = root / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+        packages.mkdir(parents=True)
+        (root / "bin").mkdir()
+        base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+        (root / "bin" / "python").symlink_to(base)
+        (root / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+        (packages / f"{module.stem}.pth").write_text(f"{sysconfig.get_path('purelib')}\n{statement}\n")
+        shutil.copy(module, packages)
+        return root / "bin" / "python"
+
+    yield make
+    for root in made:
+        shutil.rmtree(root)

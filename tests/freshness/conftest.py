@@ -1,0 +1,107 @@
+"""A server of its own, which may be killed, with all that a step of a walk needs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+
+from ruattn_fdw.server.server import Server
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from checks import Question
+from sessions import SETTINGS
+
+Connection = psycopg.Connection[Any]
+Agree = Callable[..., list[int]]
+
+VECTOR = "ARRAY[cos(i), sin(i), cos(2*i), sin(2*i), cos(3*i), sin(3*i), cos(4*i), sin(4*i)]::real[]"
+QUERY = np.array([1, 0.5, -1, 0.25, 2, 0, 0.5, 1])
+DOCS = f"""
+CREATE TABLE docs (id int, place int, note text DEFAULT '', vec real[]);
+INSERT INTO docs SELECT i, i, '', {VECTOR} FROM generate_series(1, 12) i
+"""
+
+
+@pytest.fixture(scope="session")
+def own_server(server: Server) -> Iterator[Server]:
+    """A server for these tests only, with the extension in its template."""
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation)
+    try:
+        running.start(SETTINGS)
+        with psycopg.connect(running.uri("template1"), autocommit=True) as connection:
+            connection.execute("CREATE TABLESPACE spare LOCATION ''")
+            connection.execute("CREATE EXTENSION ruattn_fdw")
+        yield running
+        log = running.log.read_text(errors="replace")
+        assert "PANIC" not in log
+        assert "terminated by signal" not in log
+    finally:
+        running.stop()
+        shutil.rmtree(running.data, ignore_errors=True)
+
+
+@pytest.fixture
+def database(own_server: Server) -> Iterator[str]:
+    """The name of a fresh database with the extension on the server of its own."""
+    name = "freshness"
+    with psycopg.connect(own_server.uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    yield name
+    with psycopg.connect(own_server.uri(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def connect(own_server: Server, database: str) -> Iterator[Callable[..., Connection]]:
+    """Opens connections to the fresh database, autocommit unless told otherwise, and closes them all."""
+    opened: list[Connection] = []
+
+    def open_connection(**keywords: Any) -> Connection:
+        opened.append(psycopg.connect(own_server.uri(database), **{"autocommit": True, **keywords}))
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def agree() -> Agree:
+    """Searches, asserts that plain SQL in the same statement says the same, and gives the ids, sorted."""
+
+    def compare(session: Connection, table: str = "docs", column: str = "vec") -> list[int]:
+        for question in (Question("mha_search", QUERY, 2), Question("mha_search", QUERY, 1, 5)):
+            rows = session.execute(question.statement(table, table, column).encode()).fetchall()
+            assert question.difference(rows) is None
+        return sorted(row[1] for row in rows if not row[0] and row[5] is not None)
+
+    return compare
+
+
+@pytest.fixture(params=[None, "float32"])
+def index(request: pytest.FixtureRequest) -> str | None:
+    """The dtype of the attention index of `docs`, or None for none."""
+    return request.param
+
+
+@pytest.fixture
+def docs(db: Connection, connect: Callable[..., Connection], agree: Agree, index: str | None) -> Connection:
+    """A session with `docs`, 12 rows of 8 dimensions, which another session has searched before, twice."""
+    db.execute(DOCS.encode())
+    if index is not None:
+        method = f"ruvector_attention (vec) INCLUDE (id) WITH (dtype = {index})"
+        db.execute(f"CREATE INDEX ON docs USING {method}".encode())
+    db.execute("VACUUM docs")
+    other = connect()
+    for _ in range(2):
+        assert agree(other) == list(range(1, 13))
+    return db
