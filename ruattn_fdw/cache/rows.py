@@ -39,21 +39,32 @@ def read_rows(
 
     `memo` keeps them for the rescans of one executor node.
     """
-    return read_once("rows", lambda source, ids: _read(source, ids, report), source, candidates, memo, report)
+    of_source, found = memo.pop("search", (None, None))
+    begun: _Search | None = found if of_source == source else None
+
+    def read(source: Source, ids: np.ndarray | str | None) -> Rows:
+        return _read(begun, source, ids, report)
+
+    return read_once("rows", read, source, candidates, memo, report)
 
 
 def read_coded(source: Source, memo: dict[str, Any], report: Report) -> CodedRows | None:
-    """The rows of a source whose attention index keeps them in fewer bits; None where it does not."""
-    if "coded" not in memo:
-        memo["coded"] = _read_coded(source, report)
-    found: CodedRows | None = memo["coded"]
-    return found
+    """The rows of a source whose attention index keeps them in fewer bits; None where it does not.
+
+    What has been found out for it until then is left in `memo` for the `read_rows` that follows.
+    """
+    kept: tuple[Source, CodedRows | None] | None = memo.get("coded")
+    if kept is None or kept[0] != source:
+        kept = memo["coded"] = (source, _read_coded(source, memo, report))
+    return kept[1]
 
 
-def _read_coded(source: Source, report: Report) -> CodedRows | None:
+def _read_coded(source: Source, memo: dict[str, Any], report: Report) -> CodedRows | None:
     try:
         with report.timing("check"):
-            used = _Search(source, report).coded_rows()
+            search = _Search(source, report)
+            memo["search"] = (source, search)
+            used = search.coded_rows()
     except (NoCopyError, OtherWidthError, OSError):
         return None
     if used is None or not isinstance(used.rows, CodedRows):
@@ -64,10 +75,11 @@ def _read_coded(source: Source, report: Report) -> CodedRows | None:
     return used.rows
 
 
-def _read(source: Source, ids: np.ndarray | str | None, report: Report) -> Rows:
+def _read(begun: _Search | None, source: Source, ids: np.ndarray | str | None, report: Report) -> Rows:
     try:
         with report.timing("check"):
-            used = _Search(source, report).rows(cheaply=ids is not None)
+            search = begun if begun is not None else _Search(source, report)
+            used = search.rows(cheaply=ids is not None)
     except (NoCopyError, OtherWidthError, OSError) as reason:
         if isinstance(reason, OSError):
             KEPT.complain(reason)

@@ -46,7 +46,7 @@ def search_codes(
         return None
     answer = _answer(mechanism, query, rows, arguments, settings, report)
     if answer is None:
-        memo["coded"] = None
+        memo["coded"] = (source, None)
         return None
     ids = rows.ids[answer.rows]
     chunks = ranking.ranked(answer.weights, ids, arguments["k"], host_api.check_interrupts)

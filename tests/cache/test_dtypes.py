@@ -91,6 +91,16 @@ def test_changes_are_seen(docs: Connection, dtype: str) -> None:
     assert [row[0] for row in search(docs, 3, 11)] == [11, 12, 5000]
 
 
+def test_a_rescan_of_another_table_is_answered_from_that_table(docs: Connection) -> None:
+    docs.execute("CREATE TABLE others AS SELECT id + 10000 AS id, vec FROM docs WHERE id <= 20")
+    index(docs, "int8")
+    rows = docs.execute(
+        "SELECT name, id FROM (VALUES ('docs'), ('others'), ('docs')) t (name), LATERAL (SELECT id FROM "
+        "mha_search WHERE table_name = t.name AND query = (SELECT vec FROM docs WHERE id = 7) AND k = 1) s"
+    ).fetchall()
+    assert rows == [("docs", 7), ("others", 10007), ("docs", 7)]
+
+
 def test_the_copy_is_a_quarter(docs: Connection) -> None:
     sizes = {}
     for dtype in ("float32", *DTYPES):
