@@ -306,6 +306,7 @@ typedef struct SeenLeaf
 {
 	int			number;
 	Relation	relation;
+	BlockNumber blocks;
 	TupleTableSlot *slot;
 	IndexFetchTableData *chains;
 	uint8	   *map;
@@ -357,11 +358,13 @@ open_seen_leaf(SeenCall *call, SeenLeaf *leaf, int number)
 		elog(ERROR, "there is no table %d of the source", number);
 	leaf->number = number;
 	leaf->relation = table_open(call->leaves.oids[number], NoLock);
+	leaf->blocks = RelationGetNumberOfBlocks(leaf->relation);
 	leaf->slot = table_slot_create(leaf->relation, NULL);
 	leaf->chains = table_index_fetch_begin(leaf->relation);
 	copy_map(leaf);
 }
 
+/* A dangling entry, whose row went with a file that a rollback removed, may lie beyond the table's end. */
 static inline bool
 is_seen(SeenLeaf *leaf, int64 packed)
 {
@@ -371,6 +374,8 @@ is_seen(SeenLeaf *leaf, int64 packed)
 	bool		again = false;
 	bool		seen;
 
+	if (block >= leaf->blocks)
+		return false;
 	if (byte < leaf->map_bytes && (leaf->map[byte] >> (2 * (block % 4)) & VISIBILITYMAP_ALL_VISIBLE) != 0)
 		return true;
 	CHECK_FOR_INTERRUPTS();

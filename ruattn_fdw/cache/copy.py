@@ -163,7 +163,7 @@ class Copy:
         Where a count was interrupted the sum ends, since it is of the first rows, all of them.
         """
         residuals = self.residuals()
-        if self.dtype != "float32" and residuals.rows == first:
+        if len(vectors) and self.dtype != "float32" and residuals.rows == first:
             rows = slice(first, first + len(vectors))
             parts = {name: part[rows] for name, part in self.vectors_as.items()}
             self._keep(residuals.extended(vectors, parts))

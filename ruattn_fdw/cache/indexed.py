@@ -3,6 +3,11 @@
 The order of the steps, with the relations locked and the snapshot taken before: the indexes' epochs; their
 entries; which of these the snapshot sees; the epochs again. VACUUM draws a new epoch before it frees the
 first address, so under an unchanged epoch every address stood for the row of its entry.
+
+But for dangling entries, which have no row: ALTER TABLE ... SET TABLESPACE gives the table another file and
+its indexes none, so a rollback takes away the rows that were inserted after it and leaves their entries.
+Where a row comes to such an address it brings an entry of its own, so of two entries at one address the newer
+counts.
 """
 
 from __future__ import annotations
@@ -38,6 +43,10 @@ class Entries:
     places: np.ndarray
     tids: np.ndarray
     nulls: np.ndarray
+
+    def take(self, some: np.ndarray) -> Entries:
+        """Some of the entries, by index or by mask."""
+        return Entries(self.places[some], self.tids[some], self.nulls[some])
 
 
 @dataclass(frozen=True)
@@ -124,13 +133,13 @@ class IndexedCopy:
         moved = _epochs(versions) != copy.file.load(EPOCHS)
         known = copy.versions[: copy.entries]
         entries = self._read_entries(known if not moved else known[:0], versions)
-        # a place is one row for ever: whatever is read of it twice must be one entry
-        new = np.flatnonzero(~np.isin(entries.places, known))
-        if not copy.has_room(len(new), 0):
+        new = _one_an_address(entries if not moved else entries.take(~np.isin(entries.places, known)))
+        if not copy.has_room(len(new.places), 0):
             return False
         if moved:
-            _bury(copy, entries)
-        _append(copy, Entries(entries.places[new], entries.tids[new], entries.nulls[new]))
+            _bury(copy, np.isin(known, entries.places[entries.tids == 0]))
+        _bury(copy, _at(copy.tids[: copy.entries], new.tids))
+        _append(copy, new)
         copy.file.store(EPOCHS, _epochs(versions))
         absent = self._look_up(copy.tids[: copy.entries], copy.slots)[1]
         if not copy.has_room(0, len(absent)):
@@ -143,7 +152,7 @@ class IndexedCopy:
         """A new copy of all entries; vectors that an old one has are taken from there, codes are not."""
         old = None if self._dtype != "float32" else old
         versions = self._look()
-        entries = self._read_entries(np.empty(0, np.int64), versions)
+        entries = _one_an_address(self._read_entries(np.empty(0, np.int64), versions))
         slots = np.where(entries.nulls, NULL, ABSENT)
         inherited, places = _inherited(old, entries)
         slots[inherited] = 0
@@ -190,6 +199,8 @@ class IndexedCopy:
             if _epochs(self._look()) != copy.file.load(EPOCHS):
                 raise MovedError
             _write(copy, absent[part], chunk)
+            # dangling entries, on a page of which everybody sees all rows
+            _bury(copy, absent[part][~chunk.is_row & ~chunk.is_null])
 
 
 def _write(copy: Copy, entries: np.ndarray, chunk: Chunk) -> None:
@@ -208,10 +219,29 @@ def _append(copy: Copy, new: Entries) -> None:
     copy.file.store(ENTRIES, end)
 
 
-def _bury(copy: Copy, entries: Entries) -> None:
-    """Give up the addresses of entries whose rows are dead to everybody."""
-    dead = entries.places[entries.tids == 0]
-    copy.tids[np.flatnonzero(np.isin(copy.versions[: copy.entries], dead))] = 0
+def _bury(copy: Copy, entries: np.ndarray) -> None:
+    """Give up the addresses of entries, by index or by mask, whose rows are dead to everybody."""
+    copy.tids[: copy.entries][entries] = 0
+
+
+def _at(tids: np.ndarray, addresses: np.ndarray) -> np.ndarray:
+    """Where in tids (e,) one of a few addresses (a,) stands."""
+    addresses = addresses[addresses != 0]
+    if not len(addresses):
+        return np.empty(0, np.intp)
+    near = np.flatnonzero((tids >= addresses.min()) & (tids <= addresses.max()))
+    return near[np.isin(tids[near], addresses)]
+
+
+def _one_an_address(entries: Entries) -> Entries:
+    """The entries, one alive at each address: to be read, whatever its twins say of their vectors."""
+    order = np.argsort(entries.tids, kind="stable")
+    ordered = entries.tids[order]
+    twins = np.flatnonzero((ordered[1:] == ordered[:-1]) & (ordered[1:] != 0))
+    if len(twins):
+        entries.tids[order[twins]] = 0
+        entries.nulls[order[twins + 1]] = False
+    return entries
 
 
 def _inherited(old: Copy | None, entries: Entries) -> tuple[np.ndarray, np.ndarray]:

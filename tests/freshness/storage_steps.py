@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry import leaf, step
+from registry import columns, leaf, step
 from sessions import Session
 from walk import Walk
 
@@ -39,6 +39,18 @@ def cluster(walk: Walk, session: Session) -> None:
 def tablespace(walk: Walk, session: Session) -> None:
     to = walk.random.choice(["pg_default", "spare"])
     walk.do(session, f"ALTER TABLE {leaf(walk, session)} SET TABLESPACE {to}")
+
+
+@step(1, alone=True, changes_definition=True)
+def move_that_is_rolled_back(walk: Walk, session: Session) -> None:
+    """It leaves entries without a row in indexes, PostgreSQL's own too; unique ones stumble over them."""
+    table, column = columns(walk, session)
+    if walk.variant.name in ("keyed", "partitioned"):
+        return
+    walk.do(session, f"BEGIN; ALTER TABLE {table} SET TABLESPACE spare")
+    for end in ("ROLLBACK", "SELECT"):
+        values = f"({walk.new_id()}, '{walk.vector()}')"
+        walk.do(session, f"INSERT INTO {table} (id, {column}) VALUES {values}; {end}")
 
 
 @step(1, changes_definition=True)

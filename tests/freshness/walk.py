@@ -137,7 +137,8 @@ class Walk:
             "AND NOT indisprimary AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = indexrelid) "
             "ORDER BY indisvalid, indexrelid"
         )
-        return [row[0] for row in found]
+        # an old snapshot may hold one that is gone: it has no name any more
+        return [row[0] for row in found if not row[0].isdigit()]
 
     def searched(self, session: Session, table: str) -> str:
         """The relation that is searched: the table itself."""
@@ -194,10 +195,10 @@ class Walk:
         if actor.status == TransactionStatus.INERROR:
             self._recover(actor)
         actor.dozing = False
-        if step.alone and actor.in_transaction:
-            self.do(actor, "COMMIT")
-            actor.forget()
         try:
+            if step.alone and actor.in_transaction:
+                self.log.append(f"    {actor.name}: COMMIT")
+                actor.end("COMMIT")
             if step.changes_definition and self.random.random() < 0.8:
                 self.calm(actor)
             step.take(self, actor)
