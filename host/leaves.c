@@ -38,11 +38,14 @@
 	 (relation)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
 #endif
 
+#define MAX_COLUMNS 4
+
 typedef struct SourceFacts
 {
 	Oid			relid;
 	int			ncolumns;
 	const char **columns;		/* UTF-8 */
+	Oid			base;			/* of a view: the table that its rows are in */
 	const char *reason;			/* why no copy may be kept, or NULL */
 	bool		by_query;		/* only the caller's own SELECT tells which rows */
 	StringInfoData leaves;		/* Oids */
@@ -161,7 +164,7 @@ add_leaf(SourceFacts *facts, Relation leaf)
 
 /* Every table that the rows come from, locked as SELECT locks it until the transaction ends. */
 static void
-add_leaves(SourceFacts *facts, Relation relation)
+add_leaves(SourceFacts *facts)
 {
 	List	   *oids = find_all_inheritors(facts->relid, AccessShareLock, NULL);
 	ListCell   *cell;
@@ -177,6 +180,31 @@ add_leaves(SourceFacts *facts, Relation relation)
 	}
 	if (facts->reason == NULL && facts->leaves.len / sizeof(Oid) >= PG_INT16_MAX)
 		facts->reason = "more partitions than a copy can number";
+}
+
+/* The rows of a view are in the leaves of the table that it shows, under the table's names of the columns. */
+static void
+add_leaves_of_view(SourceFacts *facts, Relation view)
+{
+	AttrNumber	attnos[MAX_COLUMNS];
+
+	for (int i = 0; i < facts->ncolumns; i++)
+		attnos[i] = get_attnum(facts->relid, pg_any_to_server(facts->columns[i], strlen(facts->columns[i]), PG_UTF8));
+	facts->base = host_view_base(view, facts->ncolumns, attnos);
+	if (!OidIsValid(facts->base))
+	{
+		facts->reason = "a view";
+		return;
+	}
+	facts->by_query = true;
+	facts->relid = facts->base;
+	for (int i = 0; i < facts->ncolumns; i++)
+	{
+		char	   *name = get_attname(facts->base, attnos[i], false);
+
+		facts->columns[i] = pg_server_to_any(name, strlen(name), PG_UTF8);
+	}
+	add_leaves(facts);
 }
 
 /* Files are swept when a server starts, and after a crash only if it is told so. */
@@ -208,20 +236,43 @@ find_source(void *arg)
 	appendBinaryStringInfo(&facts->identity, (char *) &era, sizeof(era));
 	facts->reason = reason_against_files();
 	if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW)
-		add_leaves(facts, relation);
+		add_leaves(facts);
+	else if (kind == RELKIND_VIEW)
+		add_leaves_of_view(facts, relation);
 	else
-		facts->reason = kind == RELKIND_VIEW ? "a view" : "a foreign table";
+		facts->reason = "a foreign table";
 	table_close(relation, NoLock);
 }
 
 /* ---- source(oid, columns) ---- */
+
+/* (oid, columns) of the table that a view shows, None for a source that is no such view. */
+static PyObject *
+base_of_source(SourceFacts *facts)
+{
+	PyObject   *names;
+
+	if (!OidIsValid(facts->base))
+		Py_RETURN_NONE;
+	names = PyTuple_New(facts->ncolumns);
+	for (int i = 0; names != NULL && i < facts->ncolumns; i++)
+	{
+		PyObject   *name = PyUnicode_FromString(facts->columns[i]);
+
+		if (name == NULL)
+			Py_CLEAR(names);
+		else
+			PyTuple_SET_ITEM(names, i, name);
+	}
+	return names == NULL ? NULL : Py_BuildValue("IN", facts->base, names);
+}
 
 PyObject *
 host_source(PyObject *self, PyObject *args)
 {
 	SourceFacts facts = {0};
 	PyObject   *names;
-	const char *columns[4];
+	const char *columns[MAX_COLUMNS];
 
 	if (!PyArg_ParseTuple(args, "IO!:source", &facts.relid, &PyTuple_Type, &names))
 		return NULL;
@@ -232,9 +283,9 @@ host_source(PyObject *self, PyObject *args)
 			return NULL;
 	if (!host_guard(find_source, &facts))
 		return NULL;
-	return Py_BuildValue("zOy#y#", facts.reason, facts.by_query ? Py_True : Py_False,
+	return Py_BuildValue("zOy#y#N", facts.reason, facts.by_query ? Py_True : Py_False,
 						 facts.identity.data, (Py_ssize_t) facts.identity.len,
-						 facts.leaves.data, (Py_ssize_t) facts.leaves.len);
+						 facts.leaves.data, (Py_ssize_t) facts.leaves.len, base_of_source(&facts));
 }
 
 /* The leaves out of an argument; false with an exception set. */

@@ -27,6 +27,10 @@ typedef RelFileNode FileLocation;
 extern bool host_leaves_given(PyObject *bytes, Leaves *leaves);
 extern PyObject *host_source(PyObject *self, PyObject *args);
 
+/* views.c */
+extern Oid	host_view_base(Relation view, int ncolumns, AttrNumber *attnos);
+extern PyObject *host_view_keys(PyObject *self, PyObject *args);
+
 /* freshness.c */
 extern PyObject *host_snapshot(PyObject *self, PyObject *unused);
 extern PyObject *host_heap_keys(PyObject *self, PyObject *args);

@@ -285,7 +285,10 @@ static PyMethodDef methods[] = {
 	{"select", host_select, METH_VARARGS,
 	"select(sql, kinds, label, args=()) -> (columns, rows, skipped), under the caller's snapshot and privileges"},
 	{"source", host_source, METH_VARARGS,
-	"source(oid, columns) -> (why no copy may be kept | None, only a SELECT tells which rows, identity, leaves); checks privileges"},
+	"source(oid, columns) -> (why no copy may be kept | None, only a SELECT tells which rows, identity, leaves, "
+	"(oid, columns) of the table that a view shows | None); checks privileges"},
+	{"view_keys", host_view_keys, METH_VARARGS,
+	"view_keys(view, vector_column) -> (tables, addresses, inserting transactions, provable, NULL vectors) of the rows shown"},
 	{"snapshot", host_snapshot, METH_NOARGS, "snapshot() -> bytes: equal ones see the same rows; empty ones prove nothing"},
 	{"heap_keys", host_heap_keys, METH_VARARGS,
 	"heap_keys(leaves) -> (addresses, inserting transactions, provable) of the row versions that the snapshot sees"},

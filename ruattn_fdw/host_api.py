@@ -35,15 +35,16 @@ class SourceState(NamedTuple):
     """What a source consists of, of which the caller may read the columns.
 
     reason: why no copy of it may be kept, None where one may. by_query: only the caller's own SELECT tells
-    which rows he sees, for row security or since the transaction is serializable.
+    which rows he sees, for row security, through a view or since the transaction is serializable.
     identity: the files and columns that the rows lie in. leaves: the tables among them, for the functions
-    that read them.
+    that read them. base: of a view that shows rows of one table, that table's oid and columns.
     """
 
     reason: str | None
     by_query: bool
     identity: bytes
     leaves: bytes
+    base: tuple[int, Sequence[str]] | None
 
 
 class IndexInfo(NamedTuple):
@@ -114,6 +115,9 @@ class Host(Protocol):
 
     def heap_keys(self, leaves: bytes) -> Any:
         """The row versions that the snapshot sees."""
+
+    def view_keys(self, oid: int, vector_column: str) -> Any:
+        """The row versions that a view shows."""
 
     def fetch(
         self, leaves: bytes, tids: Any, names: Sequence[str], kinds: Sequence[str], label: str, follow: bool
@@ -210,6 +214,16 @@ def heap_keys(leaves: bytes) -> tuple[Any, Any, bool]:
     """
     tids, xmins, provable = host().heap_keys(leaves)
     return tids, xmins, bool(provable)
+
+
+def view_keys(oid: int, vector_column: str) -> tuple[Any, Any, Any, bool, int]:
+    """The row versions with a vector that a view shows of its table, in the order of the view.
+
+    (tables int64, addresses int64 within them, inserting transactions int64, whether these name a version for
+    ever, how many rows have no vector). Raises PostgresError as a SELECT from the view does.
+    """
+    oids, tids, xmins, provable, nulls = host().view_keys(oid, vector_column)
+    return oids, tids, xmins, bool(provable), int(nulls)
 
 
 def fetch(

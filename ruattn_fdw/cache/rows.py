@@ -3,12 +3,13 @@
 A copy is one for all roles and transactions; what each of them sees of it is asked anew for every query.
 Cheapest proof first: a snapshot equal to that of this backend's last look; the attention indexes of the
 source; the row versions that the snapshot sees. Where only a SELECT of the caller's own tells these, for row
-security or in a serializable transaction, it is run.
+security, through a view or in a serializable transaction, it is run.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from ruattn_fdw.cache.indexed import IndexedCopy
 from ruattn_fdw.cache.kept import KEPT, Kept
 from ruattn_fdw.cache.matrix_file import MatrixFile
 from ruattn_fdw.cache.reader import OtherWidthError, Reader
-from ruattn_fdw.cache.versions import Versions, selected, walked
+from ruattn_fdw.cache.versions import Versions, selected, shown, walked
 from ruattn_fdw.host_api import IndexInfo
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.report import Report
@@ -121,6 +122,7 @@ class _Search:
         self._source, self._report = source, report
         with_ids = (source.id_column,) if source.id_type is None else ()
         self._state = host_api.source(source.oid, (source.vector_column, *with_ids))
+        self._table = source if self._state.base is None else _behind(source, *self._state.base)
         self._beside = _read_beside(source)
         self._by_query = self._state.by_query or bool(self._beside)
 
@@ -157,11 +159,13 @@ class _Search:
             raise NoCopyError(self._state.reason)
         if not host_api.integer_setting("cache_size"):
             raise NoCopyError("ruattn_fdw.cache_size is 0")
+        if self._state.base is not None and self._beside:
+            raise NoCopyError("a view of which further columns are read")
         return None if self._by_query else self._indexes()
 
     def _indexed(self, indexes: list[IndexInfo]) -> IndexedCopy:
         leaves = self._state.leaves
-        reader = Reader(self._source, leaves, follow=True)
+        reader = Reader(self._table, leaves, follow=True)
         return IndexedCopy(self._name(indexes[0].dtype), self._state.identity, leaves, indexes, reader)
 
     def _by_indexes(self, indexes: list[IndexInfo]) -> Use:
@@ -211,6 +215,8 @@ class _Search:
         return Use(rows, use, copy.file)
 
     def _versions(self) -> Versions:
+        if self._state.base is not None:
+            return shown(self._source, self._state.leaves)
         if self._by_query:
             return selected(self._source, self._state.leaves, self._beside)
         return walked(self._state.leaves)
@@ -224,7 +230,7 @@ class _Search:
             entries = copy.find(versions.tids, versions.versions)
             if (entries >= 0).all():
                 return copy, entries, "hit"
-        reader = Reader(self._source, self._state.leaves, follow=False)
+        reader = Reader(self._table, self._state.leaves, follow=False)
         with self._report.timing("read"):
             return bring_up_to_date(Wanted(name, identity, versions.tids, versions.versions, reader, copy))
 
@@ -250,15 +256,26 @@ class _Search:
 
     def _name(self, proof: str) -> str:
         """The name of the file, which tells nobody anything."""
-        source = self._source
-        about = (self._state.identity[:4], source.oid, source.vector_column, source.id_column, proof)
+        table = self._table
+        about = (self._state.identity[:4], table.oid, table.vector_column, table.id_column, proof)
         return _digest(repr(about).encode())[:8].hex()
+
+
+def _behind(view: Source, oid: int, columns: Sequence[str]) -> Source:
+    """The table that a view shows, by its columns of vectors and ids."""
+    vector_column, id_column = (*columns, view.id_column)[:2]
+    return replace(view, oid=oid, vector_column=vector_column, id_column=id_column)
 
 
 def _assembled(copy: Copy, slots: np.ndarray, nulls: int) -> Rows:
     """The rows whose vectors have these slots, in the order in which they lie there."""
-    if (np.diff(slots) < 0).any():
+    steps = np.diff(slots)
+    if (steps < 0).any():
         slots = np.sort(slots)
+        steps = np.diff(slots)
+    if (steps == 0).any():
+        # a view may show a row more than once
+        return Rows(copy.ids[slots], KeySet(copy.keys[slots]), nulls)
     if len(slots) and slots[-1] == len(slots) - 1:
         return Rows(copy.ids[: len(slots)], KeySet(copy.keys[: len(slots)]), nulls)
     return Rows(copy.ids[slots], KeySet(copy.keys, slots), nulls)

@@ -60,6 +60,16 @@ def selected(source: Source, leaves: bytes, columns: Sequence[tuple[str, str]]) 
     return Versions(tids | _leaf_numbers(oids, leaves) << 48, xmins, found[5:], skipped)
 
 
+def shown(view: Source, leaves: bytes) -> Versions:
+    """All that a view shows of its table and that has a vector. Raises NoCopyError."""
+    with NESTING.one_deeper(view):
+        oids, tids, xmins, provable, nulls = host_api.view_keys(view.oid, view.vector_column)
+    if not provable:
+        raise NoCopyError(OLD_ROWS)
+    numbers = _leaf_numbers(np.asarray(oids), leaves)
+    return Versions(np.asarray(tids) | numbers << 48, np.asarray(xmins), skipped=nulls)
+
+
 def _leaf_numbers(oids: np.ndarray, leaves: bytes) -> np.ndarray:
     """Which of the leaves each of the tables (n,) is."""
     known = np.frombuffer(leaves, np.uint32).astype(np.int64)

@@ -12,6 +12,8 @@ from expected import Keys, attention, close, difference, keys_of, ranked
 
 Rows = Sequence[tuple[Any, ...]]
 
+QUERY = np.array([1, 0.5, -1, 0.25, 2, 0, 0.5, 1])
+
 
 class Question(NamedTuple):
     """What is asked: one of the tables, a query vector, and how many rows of which keys."""

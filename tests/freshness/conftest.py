@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 import pytest
 
@@ -17,14 +16,13 @@ from ruattn_fdw.server.server import Server
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from checks import Question
+from checks import QUERY, Question
 from sessions import SETTINGS
 
 Connection = psycopg.Connection[Any]
 Agree = Callable[..., list[int]]
 
 VECTOR = "ARRAY[cos(i), sin(i), cos(2*i), sin(2*i), cos(3*i), sin(3*i), cos(4*i), sin(4*i)]::real[]"
-QUERY = np.array([1, 0.5, -1, 0.25, 2, 0, 0.5, 1])
 DOCS = f"""
 CREATE TABLE docs (id int, place int, note text DEFAULT '', vec real[]);
 INSERT INTO docs SELECT i, i, '', {VECTOR} FROM generate_series(1, 12) i

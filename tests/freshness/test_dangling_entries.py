@@ -9,8 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from checks import Question, cache_use
-from conftest import QUERY
+from checks import QUERY, Question, cache_use
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[..., Connection]
