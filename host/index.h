@@ -34,6 +34,7 @@ typedef void (*IndexEntryBody) (void *arg, uint64 place, ItemPointer tid, bool i
 extern void host_index_version(Relation index, IndexVersion *version);
 extern uint64 host_index_epoch(Relation index);
 extern uint16 host_index_capacity(void);
+extern uint16 *host_index_count_places(const int64 *places, size_t count, int leaf, BlockNumber blocks);
 extern void host_index_entries(Relation index, const uint16 *known, BlockNumber nknown, IndexEntryBody body, void *arg);
 extern bool host_is_attention_index(Relation index);
 

@@ -23,6 +23,7 @@
 #define FORMAT_VERSION 1
 #define PAGE_ID 0xA77E
 #define TAILS 8
+#define PLACE_BITS ((INT64CONST(1) << 48) - 1)
 
 typedef struct IndexMeta
 {
@@ -327,6 +328,22 @@ host_index_inspect(Relation index, BlockNumber block, BufferAccessStrategy strat
 	memcpy(copy->entries, page_entries(page), copy->count * sizeof(IndexEntry));
 	UnlockReleaseBuffer(buffer);
 	return fault;
+}
+
+/* How many of these places, which stand above the number of their leaf, lie on each block but the first. */
+uint16 *
+host_index_count_places(const int64 *places, size_t count, int leaf, BlockNumber blocks)
+{
+	uint16	   *counts = palloc0(Max(blocks, 1) * sizeof(uint16));
+
+	for (size_t i = 0; i < count; i++)
+	{
+		uint64		block = (places[i] & PLACE_BITS) / CAPACITY;
+
+		if (places[i] >> 48 == leaf && block < blocks)
+			counts[block]++;
+	}
+	return counts;
 }
 
 /*

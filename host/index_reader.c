@@ -215,8 +215,8 @@ host_index_version_of(PyObject *self, PyObject *args)
 		return NULL;
 	if (!call.found)
 		Py_RETURN_NONE;
-	return Py_BuildValue("KKKIiy#", (unsigned long long) call.version.build, (unsigned long long) call.version.epoch,
-						 (unsigned long long) call.version.length, call.version.blocks, (int) host_index_capacity(),
+	return Py_BuildValue("KKKIy#", (unsigned long long) call.version.build, (unsigned long long) call.version.epoch,
+						 (unsigned long long) call.version.length, call.version.blocks,
 						 (char *) &call.file, (Py_ssize_t) sizeof(call.file));
 }
 
@@ -226,8 +226,8 @@ typedef struct EntriesCall
 {
 	Oid			oid;
 	int			leaf;
-	const uint16 *known;
-	BlockNumber nknown;
+	const int64 *known;
+	size_t		nknown;
 	HostBuffer *places;
 	HostBuffer *tids;
 	HostBuffer *nulls;
@@ -254,8 +254,11 @@ read_entries(void *arg)
 {
 	EntriesCall *call = arg;
 	Relation	index = index_open(call->oid, AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	uint16	   *counts = host_index_count_places(call->known, call->nknown, call->leaf, blocks);
 
-	host_index_entries(index, call->known, call->nknown, add_entry, call);
+	host_index_entries(index, counts, blocks, add_entry, call);
+	pfree(counts);
 	index_close(index, NoLock);
 	host_buffer_shape(call->places, call->places->used / sizeof(int64), 0);
 	host_buffer_shape(call->tids, call->tids->used / sizeof(int64), 0);
@@ -272,7 +275,7 @@ host_index_entries_of(PyObject *self, PyObject *args)
 	if (!PyArg_ParseTuple(args, "Iiy*:index_entries", &call.oid, &call.leaf, &known))
 		return NULL;
 	call.known = known.buf;
-	call.nknown = known.len / sizeof(uint16);
+	call.nknown = known.len / sizeof(int64);
 	call.places = host_buffer_new('q');
 	call.tids = host_buffer_new('q');
 	call.nulls = host_buffer_new('B');

@@ -296,7 +296,7 @@ static PyMethodDef methods[] = {
 	"fetch(leaves, addresses, names, kinds, label, follow) -> (0 unseen, 1 row, 2 NULL vector for each; columns)"},
 	{"indexes", host_indexes, METH_VARARGS,
 	"indexes(oid, vector_column, id_column) -> [(oid, name, attention_type, num_heads, head_dim, dtype, valid, usable, covering)]"},
-	{"index_version", host_index_version_of, METH_VARARGS, "index_version(oid) -> (build, epoch, length, blocks, capacity, file)"},
+	{"index_version", host_index_version_of, METH_VARARGS, "index_version(oid) -> (build, epoch, length, blocks, file)"},
 	{"index_entries", host_index_entries_of, METH_VARARGS, "index_entries(oid, leaf, known) -> (places, addresses, nulls)"},
 	{"index_seen", host_index_seen, METH_VARARGS,
 	"index_seen(leaves, addresses, slots) -> (slots seen, entries seen without one, number of NULL vectors seen)"},

@@ -71,7 +71,6 @@ class IndexVersion(NamedTuple):
     epoch: int
     length: int
     blocks: int
-    capacity: int
     file: bytes
 
 
@@ -249,7 +248,7 @@ def index_version(oid: int) -> IndexVersion | None:
 
 
 def index_entries(oid: int, leaf: int, known: Any) -> tuple[Any, Any, Any]:
-    """The entries beyond those known, uint16 (b,) of each block: places, addresses and whether NULL.
+    """The entries beyond those at the places known, int64 (k,): places, addresses and whether NULL.
 
     Places and addresses int64 have the number of the leaf above bit 48; the address of a dead row is 0.
     """

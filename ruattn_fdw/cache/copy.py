@@ -32,9 +32,8 @@ VECTORS_AS = {"keys", codes.CODES, codes.SCALE, codes.LENGTH, codes.LARGEST}
 
 
 class Settled(NamedTuple):
-    """What is seen if everybody sees the first blocks uint32 of each leaf: slots of vectors, NULL vectors."""
+    """What is seen of a copy where every row is: slots of vectors, NULL vectors."""
 
-    blocks: np.ndarray
     slots: np.ndarray
     nulls: int
 
@@ -54,6 +53,7 @@ class Copy:
         self.tids, self.versions, self.slots = arrays["tids"], arrays["versions"], arrays["slots"]
         self.ids, self.vectors_as = arrays["ids"], {name: arrays[name] for name in VECTORS_AS & set(arrays)}
         self._tail = _Sorted(self.tids[:0], self.versions[:0], 0)
+        self._blocks: tuple[tuple[int, int], np.ndarray] | None = None
         self._settled: tuple[tuple[int, int], Settled] | None = None
 
     @staticmethod
@@ -114,17 +114,26 @@ class Copy:
         """Whether so many entries and vectors can be added."""
         return self.entries + entries <= len(self.tids) and self.vectors + vectors <= len(self.ids)
 
-    def settled(self, leaves: int) -> Settled | None:
-        """What is seen of the copy if every row is, None while a row that is not dead has not been read."""
-        count = self.entries
-        state = (count, self.file.load(EPOCHS))
-        if self._settled is None or self._settled[0] != state:
-            live = self.tids[:count] != 0
-            tids, slots = self.tids[:count][live], self.slots[:count][live]
-            if (slots == ABSENT).any():
+    def blocks(self, leaves: int) -> np.ndarray | None:
+        """How many first blocks uint32 of each leaf hold all rows, None while one has not been read."""
+        state = self._state()
+        if self._blocks is None or self._blocks[0] != state:
+            tids, slots = self.tids[: state[0]], self.slots[: state[0]]
+            if ((slots == ABSENT) & (tids != 0)).any():
                 return None
-            self._settled = (state, Settled(_blocks(tids, leaves), slots[slots >= 0], int((slots < 0).sum())))
+            self._blocks = (state, _blocks(tids, leaves))
+        return self._blocks[1]
+
+    def settled(self) -> Settled:
+        """What is seen of the copy where all its blocks are seen."""
+        state = self._state()
+        if self._settled is None or self._settled[0] != state:
+            slots = self.slots[: state[0]][self.tids[: state[0]] != 0]
+            self._settled = (state, Settled(slots[slots >= 0], int((slots < 0).sum())))
         return self._settled[1]
+
+    def _state(self) -> tuple[int, int]:
+        return self.entries, self.file.load(EPOCHS)
 
     def find(self, tids: np.ndarray, versions: np.ndarray) -> np.ndarray:
         """The entries (n,) of row versions at addresses (n,); -1 for those that are not here."""
@@ -220,10 +229,12 @@ def _layout(dtype: str, dim: int) -> list[tuple[str, np.dtype[Any], tuple[int, .
 
 
 def _blocks(tids: np.ndarray, leaves: int) -> np.ndarray:
-    """How many first blocks of each leaf hold all these addresses."""
+    """How many first blocks of each leaf hold all these addresses, of which those of 0 are none."""
+    if leaves == 1:
+        return np.array([(tids.max(initial=-1) >> 16) + 1], np.uint32)
     numbers, blocks = tids >> 48, np.zeros(leaves, np.uint32)
     for leaf in range(leaves):
-        blocks[leaf] = (tids[numbers == leaf] >> 16 & 0xFFFFFFFF).max(initial=-1) + 1
+        blocks[leaf] = (tids[(numbers == leaf) & (tids != 0)] >> 16 & 0xFFFFFFFF).max(initial=-1) + 1
     return blocks
 
 

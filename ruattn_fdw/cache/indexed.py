@@ -25,9 +25,6 @@ from ruattn_fdw.cache.copy import ABSENT, ENTRIES, EPOCHS, LENGTHS, NULL, Copy
 from ruattn_fdw.cache.reader import ROWS, Chunk, OtherWidthError, Reader
 from ruattn_fdw.host_api import IndexInfo, IndexVersion
 
-PLACE = (1 << 48) - 1
-"""The bits of a place within its leaf."""
-
 ATTEMPTS = 16
 
 
@@ -95,8 +92,9 @@ class IndexedCopy:
 
     def _seen_of(self, copy: Copy) -> tuple[Seen, np.ndarray]:
         """(what the snapshot sees, the entries that it sees and nobody has read yet)."""
-        settled = copy.settled(len(self._indexes))
-        if settled is not None and host_api.all_visible(self._leaves, settled.blocks):
+        blocks = copy.blocks(len(self._indexes))
+        if blocks is not None and host_api.all_visible(self._leaves, blocks):
+            settled = copy.settled()
             return Seen(settled.slots, settled.nulls), np.empty(0, np.int64)
         return self._look_up(copy.tids[: copy.entries], copy.slots)
 
@@ -132,7 +130,7 @@ class IndexedCopy:
         versions = self._look()
         moved = _epochs(versions) != copy.file.load(EPOCHS)
         known = copy.versions[: copy.entries]
-        entries = self._read_entries(known if not moved else known[:0], versions)
+        entries = self._read_entries(known if not moved else known[:0])
         new = _one_an_address(entries if not moved else entries.take(~np.isin(entries.places, known)))
         if not copy.has_room(len(new.places), 0):
             return False
@@ -141,7 +139,8 @@ class IndexedCopy:
         _bury(copy, _at(copy.tids[: copy.entries], new.tids))
         _append(copy, new)
         copy.file.store(EPOCHS, _epochs(versions))
-        absent = self._look_up(copy.tids[: copy.entries], copy.slots)[1]
+        unread = np.flatnonzero(copy.slots[: copy.entries] == ABSENT)
+        absent = unread[self._look_up(copy.tids[unread], copy.slots[unread])[1]]
         if not copy.has_room(0, len(absent)):
             return False
         self._fill(copy, absent)
@@ -152,7 +151,7 @@ class IndexedCopy:
         """A new copy of all entries; vectors that an old one has are taken from there, codes are not."""
         old = None if self._dtype != "float32" else old
         versions = self._look()
-        entries = _one_an_address(self._read_entries(np.empty(0, np.int64), versions))
+        entries = _one_an_address(self._read_entries(np.empty(0, np.int64)))
         slots = np.where(entries.nulls, NULL, ABSENT)
         inherited, places = _inherited(old, entries)
         slots[inherited] = 0
@@ -176,13 +175,11 @@ class IndexedCopy:
         copy.file.publish()
         return copy
 
-    def _read_entries(self, known: np.ndarray, versions: Sequence[IndexVersion]) -> Entries:
-        """The entries of all indexes beyond the places that are known (k,)."""
+    def _read_entries(self, known: np.ndarray) -> Entries:
+        """The entries of all indexes beyond the places that are known (k,), leaf by leaf the first ones."""
         parts = []
-        for leaf, (index, version) in enumerate(zip(self._indexes, versions, strict=True)):
-            places = known[known >> 48 == leaf] & PLACE
-            counts = np.bincount(places // version.capacity).astype(np.uint16)
-            parts.append([np.asarray(a) for a in host_api.index_entries(index.oid, leaf, counts)])
+        for leaf, index in enumerate(self._indexes):
+            parts.append([np.asarray(a) for a in host_api.index_entries(index.oid, leaf, known)])
         places, tids, nulls = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return Entries(places, tids, nulls.astype(bool))
 

@@ -269,11 +269,9 @@ def _behind(view: Source, oid: int, columns: Sequence[str]) -> Source:
 
 def _assembled(copy: Copy, slots: np.ndarray, nulls: int) -> Rows:
     """The rows whose vectors have these slots, in the order in which they lie there."""
-    steps = np.diff(slots)
-    if (steps < 0).any():
+    if (slots[1:] < slots[:-1]).any():
         slots = np.sort(slots)
-        steps = np.diff(slots)
-    if (steps == 0).any():
+    if (slots[1:] == slots[:-1]).any():
         # a view may show a row more than once
         return Rows(copy.ids[slots], KeySet(copy.keys[slots]), nulls)
     if len(slots) and slots[-1] == len(slots) - 1:
