@@ -82,11 +82,18 @@ typedef struct HeapWalk
 	bool		provable;
 } HeapWalk;
 
+/* Room for all rows of a page. */
 static void
+reserve_keys(HeapWalk *walk)
+{
+	if (!host_buffer_reserve(walk->tids, MaxHeapTuplesPerPage * sizeof(int64)) ||
+		!host_buffer_reserve(walk->xmins, MaxHeapTuplesPerPage * sizeof(TransactionId)))
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for the addresses of rows")));
+}
+
+static inline void
 append_key(HeapWalk *walk, int64 tid, TransactionId xmin, TransactionId next)
 {
-	if (!host_buffer_reserve(walk->tids, sizeof(tid)) || !host_buffer_reserve(walk->xmins, sizeof(xmin)))
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for the addresses of rows")));
 	*(int64 *) (walk->tids->data + walk->tids->used) = tid;
 	*(TransactionId *) (walk->xmins->data + walk->xmins->used) = xmin;
 	walk->tids->used += sizeof(tid);
@@ -132,6 +139,7 @@ walk_leaf(HeapWalk *walk, int leaf, Relation relation)
 		Buffer		buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 
 		CHECK_FOR_INTERRUPTS();
+		reserve_keys(walk);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 #if PG_VERSION_NUM < 170000
 		TestForOldSnapshot(snapshot, relation, BufferGetPage(buffer));

@@ -299,6 +299,7 @@ typedef struct SeenCall
 	HostBuffer *seen;			/* slots of the entries seen */
 	HostBuffer *absent;			/* entries seen whose row nobody has read yet */
 	int64		nulls;
+	int64		looked_up;		/* in the heap */
 } SeenCall;
 
 #define SLOT_NULL (-1)
@@ -369,7 +370,7 @@ open_seen_leaf(SeenCall *call, SeenLeaf *leaf, int number)
 
 /* A dangling entry, whose row went with a file that a rollback removed, may lie beyond the table's end. */
 static inline bool
-is_seen(SeenLeaf *leaf, int64 packed)
+is_seen(SeenCall *call, SeenLeaf *leaf, int64 packed)
 {
 	BlockNumber block = (BlockNumber) (packed >> 16);
 	Size		byte = block / 4;
@@ -382,6 +383,7 @@ is_seen(SeenLeaf *leaf, int64 packed)
 	if (byte < leaf->map_bytes && (leaf->map[byte] >> (2 * (block % 4)) & VISIBILITYMAP_ALL_VISIBLE) != 0)
 		return true;
 	CHECK_FOR_INTERRUPTS();
+	call->looked_up++;
 	ItemPointerSet(&tid, block, (OffsetNumber) (packed & 0xFFFF));
 	seen = table_index_fetch_tuple(leaf->chains, &tid, GetActiveSnapshot(), leaf->slot, &again, NULL);
 	ExecClearTuple(leaf->slot);
@@ -412,7 +414,7 @@ find_seen(void *arg)
 			continue;
 		if (leaf.number != (int) (tid >> 48))
 			open_seen_leaf(call, &leaf, (int) (tid >> 48));
-		if (!is_seen(&leaf, tid))
+		if (!is_seen(call, &leaf, tid))
 			continue;
 		if (call->slots[i] >= 0)
 			append_number(call->seen, call->slots[i]);
@@ -503,7 +505,7 @@ host_index_seen(PyObject *self, PyObject *args)
 	call.seen = host_buffer_new('q');
 	call.absent = host_buffer_new('q');
 	if (call.seen != NULL && call.absent != NULL && host_leaves_given(bytes, &call.leaves) && host_guard(find_seen, &call))
-		result = Py_BuildValue("OOL", call.seen, call.absent, (long long) call.nulls);
+		result = Py_BuildValue("OOLL", call.seen, call.absent, (long long) call.nulls, (long long) call.looked_up);
 	Py_XDECREF(call.seen);
 	Py_XDECREF(call.absent);
 	PyBuffer_Release(&tids);

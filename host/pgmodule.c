@@ -299,7 +299,7 @@ static PyMethodDef methods[] = {
 	{"index_version", host_index_version_of, METH_VARARGS, "index_version(oid) -> (build, epoch, length, blocks, file)"},
 	{"index_entries", host_index_entries_of, METH_VARARGS, "index_entries(oid, leaf, known) -> (places, addresses, nulls)"},
 	{"index_seen", host_index_seen, METH_VARARGS,
-	"index_seen(leaves, addresses, slots) -> (slots seen, entries seen without one, number of NULL vectors seen)"},
+	"index_seen(leaves, addresses, slots) -> (slots seen, entries seen without one, NULL vectors seen, entries looked up in the heap)"},
 	{"all_visible", host_all_visible, METH_VARARGS,
 	"all_visible(leaves, blocks) -> whether so many first blocks of each leaf are marked so in its visibility map"},
 	{"lock", host_lock, METH_VARARGS, "lock(key, wait) -> taken; until unlock(key) or the end of the transaction"},

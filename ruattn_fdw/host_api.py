@@ -256,10 +256,13 @@ def index_entries(oid: int, leaf: int, known: Any) -> tuple[Any, Any, Any]:
     return places, tids, nulls
 
 
-def index_seen(leaves: bytes, tids: Any, slots: Any) -> tuple[Any, Any, int]:
-    """Of entries (e,) that the snapshot sees: slots >= 0, the entries with slot -2, how many have slot -1."""
-    seen, absent, nulls = host().index_seen(leaves, tids, slots)
-    return seen, absent, int(nulls)
+def index_seen(leaves: bytes, tids: Any, slots: Any) -> tuple[Any, Any, int, int]:
+    """Of entries (e,) that the snapshot sees: slots >= 0, the entries with slot -2, how many have slot -1.
+
+    Last, how many entries had to be looked up in the heap.
+    """
+    seen, absent, nulls, looked_up = host().index_seen(leaves, tids, slots)
+    return seen, absent, int(nulls), int(looked_up)
 
 
 def all_visible(leaves: bytes, blocks: Any) -> bool:

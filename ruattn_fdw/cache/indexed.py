@@ -26,6 +26,8 @@ from ruattn_fdw.cache.reader import ROWS, Chunk, OtherWidthError, Reader
 from ruattn_fdw.host_api import IndexInfo, IndexVersion
 
 ATTEMPTS = 16
+MANY = 10_000
+"""Rows to be looked up one by one, about 3 ms, from which on VACUUM is recommended."""
 
 
 class MovedError(Exception):
@@ -64,7 +66,7 @@ class IndexedCopy:
         self, name: str, identity: bytes, leaves: bytes, indexes: Sequence[IndexInfo], reader: Reader
     ) -> None:
         self.name, self._leaves, self._indexes, self.reader = name, leaves, indexes, reader
-        self._dtype = indexes[0].dtype
+        self._dtype, self._looked_up = indexes[0].dtype, 0
         about = [(i.oid, i.covering, v.file, v.build) for i, v in zip(indexes, self._look(), strict=True)]
         self.identity = hashlib.blake2b(identity + repr(about).encode(), digest_size=32).digest()
 
@@ -100,7 +102,9 @@ class IndexedCopy:
 
     def _look_up(self, tids: np.ndarray, slots: np.ndarray) -> tuple[Seen, np.ndarray]:
         """The same of entries by their addresses (e,) and slots, one by one."""
-        slots_seen, absent, nulls = host_api.index_seen(self._leaves, tids, slots[: len(tids)])
+        slots_seen, absent, nulls, self._looked_up = host_api.index_seen(
+            self._leaves, tids, slots[: len(tids)]
+        )
         return Seen(np.asarray(slots_seen), nulls), np.asarray(absent)
 
     def _update(self, mapped: Copy | None) -> tuple[Copy, str]:
@@ -135,7 +139,7 @@ class IndexedCopy:
         if not copy.has_room(len(new.places), 0):
             return False
         if moved:
-            _bury(copy, np.isin(known, entries.places[entries.tids == 0]))
+            _bury(copy, np.flatnonzero(np.isin(known, entries.places[entries.tids == 0])))
         _bury(copy, _at(copy.tids[: copy.entries], new.tids))
         _append(copy, new)
         copy.file.store(EPOCHS, _epochs(versions))
@@ -173,6 +177,8 @@ class IndexedCopy:
         copy.file.store(LENGTHS, _lengths(versions))
         copy.sign()
         copy.file.publish()
+        if self._looked_up > MANY:
+            self.reader.advise_vacuum(self._looked_up)
         return copy
 
     def _read_entries(self, known: np.ndarray) -> Entries:
@@ -217,8 +223,8 @@ def _append(copy: Copy, new: Entries) -> None:
 
 
 def _bury(copy: Copy, entries: np.ndarray) -> None:
-    """Give up the addresses of entries, by index or by mask, whose rows are dead to everybody."""
-    copy.tids[: copy.entries][entries] = 0
+    """Give up the addresses of entries (n,) whose rows are dead to everybody."""
+    copy.tids[entries] = 0
 
 
 def _at(tids: np.ndarray, addresses: np.ndarray) -> np.ndarray:

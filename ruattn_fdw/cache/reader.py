@@ -62,6 +62,14 @@ class Reader:
         vectors = np.asarray(columns[1])
         return Chunk(found == _ROW, found == _NULL, vectors, ids)
 
+    def advise_vacuum(self, rows: int) -> None:
+        """Tell the client that every search looks up so many rows of the source."""
+        name = f"{self._source.schema}.{self._source.name}"
+        host_api.notice(
+            f"every search of {name} looks up {rows} rows, whose pages are not marked all-visible",
+            hint=f"Run VACUUM {name}.",
+        )
+
     def chunks(self, tids: np.ndarray) -> Iterator[tuple[slice, Chunk]]:
         """All rows at these addresses (n,), by chunks with their place."""
         for start in range(0, len(tids), ROWS):

@@ -11,6 +11,8 @@ import psycopg
 import pytest
 from checks import QUERY, Question, cache_use
 
+from ruattn_fdw.server.server import Server
+
 Connection = psycopg.Connection[Any]
 Connect = Callable[..., Connection]
 Agree = Callable[..., list[int]]
@@ -25,6 +27,11 @@ def insert_in_vain(session: Connection, vector: str = ROW, rows: int = 1) -> Non
     session.execute("BEGIN; ALTER TABLE docs SET TABLESPACE spare")
     session.execute(f"INSERT INTO docs SELECT i, i, '', {vector} FROM generate_series(1, {rows}) i".encode())
     session.execute("ROLLBACK")
+
+
+def forget_copies(server: Server) -> None:
+    for file in (server.data / "base" / "pgsql_tmp").glob("pgsql_tmp_ruattn*"):
+        file.unlink()
 
 
 def stays_warm(session: Connection, index: str) -> bool:
@@ -59,10 +66,13 @@ def test_a_row_where_one_was_rolled_back(
     assert agree(docs) == [*ALL, *range(27, 33)]
 
 
+@pytest.mark.parametrize("cold", [False, True])
 def test_entries_beyond_the_end_of_the_table(
-    docs: Connection, connect: Connect, agree: Agree, index: str
+    own_server: Server, docs: Connection, connect: Connect, agree: Agree, index: str, cold: bool
 ) -> None:
     insert_in_vain(docs, rows=500)
+    if cold:
+        forget_copies(own_server)
     for session in (docs, connect()):
         for _ in range(2):
             assert agree(session) == ALL
@@ -71,11 +81,14 @@ def test_entries_beyond_the_end_of_the_table(
     assert agree(docs) == list(range(1, 401))
 
 
+@pytest.mark.parametrize("cold", [False, True])
 def test_entries_on_pages_that_are_all_visible(
-    docs: Connection, connect: Connect, agree: Agree, index: str
+    own_server: Server, docs: Connection, connect: Connect, agree: Agree, index: str, cold: bool
 ) -> None:
     insert_in_vain(docs, rows=5)
     docs.execute("VACUUM docs")
+    if cold:
+        forget_copies(own_server)
     for session in (docs, connect()):
         for _ in range(2):
             assert agree(session) == ALL
