@@ -102,6 +102,19 @@ append_key(HeapWalk *walk, int64 tid, TransactionId xmin, TransactionId next)
 		walk->provable = false;
 }
 
+/* The headers of a page's rows lie far apart: wait for all of them at once. */
+static void
+fetch_headers(Page page, OffsetNumber last)
+{
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+	{
+		ItemId		item = PageGetItemId(page, offset);
+
+		if (ItemIdIsNormal(item))
+			__builtin_prefetch(PageGetItem(page, item));
+	}
+}
+
 /* The row versions of one page that the snapshot sees. */
 static void
 walk_page(HeapWalk *walk, int leaf, Relation relation, Buffer buffer, Snapshot snapshot, TransactionId next)
@@ -110,6 +123,7 @@ walk_page(HeapWalk *walk, int leaf, Relation relation, Buffer buffer, Snapshot s
 	bool		all_visible = PageIsAllVisible(page) && !snapshot->takenDuringRecovery;
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
 
+	fetch_headers(page, last);
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
 	{
 		ItemId		item = PageGetItemId(page, offset);
@@ -126,6 +140,19 @@ walk_page(HeapWalk *walk, int leaf, Relation relation, Buffer buffer, Snapshot s
 	}
 }
 
+/* A page of the relation, pinned; the memory that it begins in is fetched meanwhile. */
+static Buffer
+pin_page(Relation relation, BlockNumber block, BlockNumber blocks, BufferAccessStrategy strategy)
+{
+	Buffer		buffer;
+
+	if (block >= blocks)
+		return InvalidBuffer;
+	buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	__builtin_prefetch(BufferGetPage(buffer));
+	return buffer;
+}
+
 static void
 walk_leaf(HeapWalk *walk, int leaf, Relation relation)
 {
@@ -133,11 +160,13 @@ walk_leaf(HeapWalk *walk, int leaf, Relation relation)
 	TransactionId next = XidFromFullTransactionId(ReadNextFullTransactionId());
 	BlockNumber blocks = RelationGetNumberOfBlocks(relation);
 	BufferAccessStrategy strategy = blocks > NBuffers / 4 ? GetAccessStrategy(BAS_BULKREAD) : NULL;
+	Buffer		next_buffer = pin_page(relation, 0, blocks, strategy);
 
 	for (BlockNumber block = 0; block < blocks; block++)
 	{
-		Buffer		buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+		Buffer		buffer = next_buffer;
 
+		next_buffer = pin_page(relation, block + 1, blocks, strategy);
 		CHECK_FOR_INTERRUPTS();
 		reserve_keys(walk);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
