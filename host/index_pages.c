@@ -65,9 +65,12 @@ page_entries(Page page)
 	return (IndexEntry *) PageGetContents(page);
 }
 
+/* 0 for a page of zeros too */
 static uint16
 page_count(Page page)
 {
+	if (PageIsNew(page))
+		return 0;
 	return (((PageHeader) page)->pd_lower - MAXALIGN(SizeOfPageHeaderData)) / sizeof(IndexEntry);
 }
 
@@ -112,25 +115,26 @@ host_index_capacity(void)
 }
 
 /*
- * What keeps a page from being one of entries, or NULL. A new one, of zeros, is
- * right: it was added to the file, and a crash came before it was written.
+ * What is wrong with a page that must hold entries, NULL if nothing is. A page of
+ * zeros is right: it was added to the file, and a crash came before it was written.
  */
 static const char *
 page_fault(Page page)
 {
 	PageHeader	header = (PageHeader) page;
+	int			used = (int) header->pd_lower - (int) MAXALIGN(SizeOfPageHeaderData);
 
 	if (PageIsNew(page))
 		return NULL;
 	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PageTrailer)) ||
 		((PageTrailer *) PageGetSpecialPointer(page))->page_id != PAGE_ID)
 		return "holds no attention entries";
-	if (header->pd_lower < MAXALIGN(SizeOfPageHeaderData) || header->pd_lower > header->pd_upper)
+	if (used < 0 || used % (int) sizeof(IndexEntry) != 0 || header->pd_lower > header->pd_upper)
 		return "has a wrong count of entries";
 	return NULL;
 }
 
-/* The page of a locked buffer that must hold entries. */
+/* The page of a locked buffer. */
 static Page
 entry_page(Relation index, Buffer buffer)
 {
@@ -140,14 +144,6 @@ entry_page(Relation index, Buffer buffer)
 	if (fault != NULL)
 		report_damage(index, BufferGetBlockNumber(buffer), fault);
 	return page;
-}
-
-static uint16
-locked_count(Relation index, Buffer buffer)
-{
-	Page		page = entry_page(index, buffer);
-
-	return PageIsNew(page) ? 0 : page_count(page);
 }
 
 /* A new page at the end of the file, exclusively locked. */
@@ -294,7 +290,7 @@ host_index_version(Relation index, IndexVersion *version)
 			continue;
 		tail = ReadBuffer(index, meta->tails[i]);
 		LockBuffer(tail, BUFFER_LOCK_SHARE);
-		version->length += locked_count(index, tail);
+		version->length += page_count(entry_page(index, tail));
 		UnlockReleaseBuffer(tail);
 	}
 	version->blocks = RelationGetNumberOfBlocks(index) - 1;
@@ -303,18 +299,7 @@ host_index_version(Relation index, IndexVersion *version)
 
 /* ---- reading ---- */
 
-void
-host_index_page(Relation index, BlockNumber block, BufferAccessStrategy strategy, IndexPage *copy)
-{
-	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	copy->count = locked_count(index, buffer);
-	memcpy(copy->entries, page_entries(BufferGetPage(buffer)), copy->count * sizeof(IndexEntry));
-	UnlockReleaseBuffer(buffer);
-}
-
-/* The same for those who look for damage: NULL, or what is wrong with a page, which then has no entries. */
+/* The entries of a block, or what is wrong with it. */
 const char *
 host_index_inspect(Relation index, BlockNumber block, BufferAccessStrategy strategy, IndexPage *copy)
 {
@@ -324,10 +309,19 @@ host_index_inspect(Relation index, BlockNumber block, BufferAccessStrategy strat
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	fault = page_fault(page);
-	copy->count = fault != NULL || PageIsNew(page) ? 0 : page_count(page);
+	copy->count = fault == NULL ? page_count(page) : 0;
 	memcpy(copy->entries, page_entries(page), copy->count * sizeof(IndexEntry));
 	UnlockReleaseBuffer(buffer);
 	return fault;
+}
+
+void
+host_index_page(Relation index, BlockNumber block, BufferAccessStrategy strategy, IndexPage *copy)
+{
+	const char *fault = host_index_inspect(index, block, strategy, copy);
+
+	if (fault != NULL)
+		report_damage(index, block, fault);
 }
 
 /* How many of these places, which stand above the number of their leaf, lie on each block but the first. */

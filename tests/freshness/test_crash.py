@@ -6,9 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from sessions import SETTINGS, crash
+from sessions import SETTINGS
 
 from ruattn_fdw.server.server import Server
+from tests.crashes import crash
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[..., Connection]
@@ -33,7 +34,7 @@ def test_a_row_that_takes_the_place_of_one_that_was_lost(
         lost = add(docs, "{1,2,3,4,5,6,7,8}")
         for session in (docs, connect()):
             assert agree(session) == [*ALL, 13]
-        crash(own_server)
+        crash(own_server, SETTINGS)
         docs = connect()
         if agree(docs) == ALL:
             break
@@ -67,7 +68,7 @@ def test_a_crash_while_rows_are_written(
         thread.start()
         assert started.wait(10)
         agree(reader)
-        crash(own_server)
+        crash(own_server, SETTINGS)
         thread.join()
         docs = connect()
         agree(docs)
@@ -84,7 +85,7 @@ def test_an_unlogged_table_is_empty_after_a_crash(
     db.execute("CHECKPOINT")
     for _ in range(2):
         assert agree(db, "brief") == [1]
-    crash(own_server)
+    crash(own_server, SETTINGS)
     session = connect()
     assert agree(session, "brief") == []
     session.execute("INSERT INTO brief VALUES (2, 1, '{8,7,6,5,4,3,2,1}')")
@@ -96,7 +97,7 @@ def test_a_prepared_transaction_outlives_a_crash(
     own_server: Server, docs: Connection, connect: Connect, agree: Agree
 ) -> None:
     docs.execute("BEGIN; DELETE FROM docs WHERE id > 6; PREPARE TRANSACTION 'p'")
-    crash(own_server)
+    crash(own_server, SETTINGS)
     session = connect()
     for _ in range(2):
         assert agree(session) == ALL

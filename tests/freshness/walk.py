@@ -12,9 +12,10 @@ import numpy as np
 import psycopg
 from kinds import READER, SETUP, Variant
 from psycopg.pq import TransactionStatus
-from sessions import Session, crash
+from sessions import SETTINGS, Session
 
 from ruattn_fdw.server.server import Server
+from tests.crashes import crash
 
 LAST = 40
 # what a search may be answered with instead of rows, plain SQL likewise
@@ -171,7 +172,7 @@ class Walk:
 
     def crash(self) -> None:
         """Kill the server with all its processes, and start it again."""
-        crash(self.server)
+        crash(self.server, SETTINGS)
         for session in self.sessions:
             session.connection.close()
             session.connect()
