@@ -179,6 +179,38 @@ def db(connect: Callable[..., Connection]) -> Connection:
     return connect()
 
 
+@pytest.fixture
+def failure() -> Callable[..., psycopg.Error]:
+    """Runs a statement that must fail and gives its error."""
+
+    def run(connection: Connection, statement: str, *values: Any) -> psycopg.Error:
+        with pytest.raises(psycopg.Error) as caught:
+            connection.execute(statement.encode(), values or None)
+        return caught.value
+
+    return run
+
+
+BIG = """
+CREATE TABLE big AS
+SELECT row_number() OVER () AS id, v
+FROM (SELECT array_agg(sin(n * 64 + d)::real) AS v
+      FROM generate_series(1, 1000) n, generate_series(1, 64) d GROUP BY n) s,
+     generate_series(1, 400)
+"""
+
+
+@pytest.fixture(scope="module")
+def big(server: Server) -> Iterator[str]:
+    """The URI of a database with `big`, 400,000 rows: its search takes long enough to be hit anywhere."""
+    with psycopg.connect(server.uri(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE big TEMPLATE ruattn_template")
+        with psycopg.connect(server.uri("big"), autocommit=True) as connection:
+            connection.execute(BIG)
+        yield server.uri("big")
+        admin.execute("DROP DATABASE big WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
 def interpreter_with() -> Iterator[Callable[[Path, str], Path]]:
     """Makes an interpreter for `ruattn_fdw.python` that has one more module and first runs a statement."""

@@ -22,6 +22,7 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.cache.build import NoCopyError, as_mapped, create, first_look, locked, opened, signed
 from ruattn_fdw.cache.copy import ABSENT, ENTRIES, EPOCHS, LENGTHS, NULL, Copy
+from ruattn_fdw.cache.entries import Entries, one_an_address, places_of
 from ruattn_fdw.cache.reader import ROWS, Chunk, OtherWidthError, Reader
 from ruattn_fdw.host_api import IndexInfo, IndexVersion
 
@@ -32,20 +33,6 @@ MANY = 10_000
 
 class MovedError(Exception):
     """VACUUM came in between: what was read may be other rows."""
-
-
-@dataclass(frozen=True)
-class Entries:
-    """Entries of the indexes: places int64 (e,) with the leaf above them, addresses (e,), 0 for the dead, and
-    whether their vector is NULL (e,)."""
-
-    places: np.ndarray
-    tids: np.ndarray
-    nulls: np.ndarray
-
-    def take(self, some: np.ndarray) -> Entries:
-        """Some of the entries, by index or by mask."""
-        return Entries(self.places[some], self.tids[some], self.nulls[some])
 
 
 @dataclass(frozen=True)
@@ -135,12 +122,12 @@ class IndexedCopy:
         moved = _epochs(versions) != copy.file.load(EPOCHS)
         known = copy.versions[: copy.entries]
         entries = self._read_entries(known if not moved else known[:0])
-        new = _one_an_address(entries if not moved else entries.take(~np.isin(entries.places, known)))
+        new = one_an_address(entries if not moved else entries.take(~np.isin(entries.places, known)))
         if not copy.has_room(len(new.places), 0):
             return False
         if moved:
             _bury(copy, np.flatnonzero(np.isin(known, entries.places[entries.tids == 0])))
-        _bury(copy, _at(copy.tids[: copy.entries], new.tids))
+        _bury(copy, places_of(copy.tids[: copy.entries], new.tids))
         _append(copy, new)
         copy.file.store(EPOCHS, _epochs(versions))
         unread = np.flatnonzero(copy.slots[: copy.entries] == ABSENT)
@@ -155,7 +142,7 @@ class IndexedCopy:
         """A new copy of all entries; vectors that an old one has are taken from there, codes are not."""
         old = None if self._dtype != "float32" else old
         versions = self._look()
-        entries = _one_an_address(self._read_entries(np.empty(0, np.int64)))
+        entries = one_an_address(self._read_entries(np.empty(0, np.int64)))
         slots = np.where(entries.nulls, NULL, ABSENT)
         inherited, places = _inherited(old, entries)
         slots[inherited] = 0
@@ -225,26 +212,6 @@ def _append(copy: Copy, new: Entries) -> None:
 def _bury(copy: Copy, entries: np.ndarray) -> None:
     """Give up the addresses of entries (n,) whose rows are dead to everybody."""
     copy.tids[entries] = 0
-
-
-def _at(tids: np.ndarray, addresses: np.ndarray) -> np.ndarray:
-    """Where in tids (e,) one of a few addresses (a,) stands."""
-    addresses = addresses[addresses != 0]
-    if not len(addresses):
-        return np.empty(0, np.intp)
-    near = np.flatnonzero((tids >= addresses.min()) & (tids <= addresses.max()))
-    return near[np.isin(tids[near], addresses)]
-
-
-def _one_an_address(entries: Entries) -> Entries:
-    """The entries, one alive at each address: to be read, whatever its twins say of their vectors."""
-    order = np.argsort(entries.tids, kind="stable")
-    ordered = entries.tids[order]
-    twins = np.flatnonzero((ordered[1:] == ordered[:-1]) & (ordered[1:] != 0))
-    if len(twins):
-        entries.tids[order[twins]] = 0
-        entries.nulls[order[twins + 1]] = False
-    return entries
 
 
 def _inherited(old: Copy | None, entries: Entries) -> tuple[np.ndarray, np.ndarray]:

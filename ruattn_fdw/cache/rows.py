@@ -93,12 +93,11 @@ def _read(begun: _Search | None, source: Source, ids: np.ndarray | str | None, r
 
 def explained(source: Source) -> list[tuple[str, object]]:
     """What EXPLAIN tells of the copy of a source: its dtype, and how it stands or why there is none."""
-    search = _Search(source, Report())
     try:
-        dtype, warm = search.dtype(), search.is_warm()
+        dtype, is_warm = _Search(source, Report()).standing()
     except NoCopyError as reason:
         return [("Dtype", "float32"), ("Cache", f"none ({reason})")]
-    return [("Dtype", dtype), ("Cache", "warm" if warm else "cold")]
+    return [("Dtype", dtype), ("Cache", "warm" if is_warm else "cold")]
 
 
 def _in_words(reason: Exception) -> str:
@@ -140,18 +139,13 @@ class _Search:
         indexes = self._checked_indexes()
         return None if indexes is None or indexes[0].dtype == "float32" else self._by_indexes(indexes)
 
-    def dtype(self) -> str:
-        """What the keys are held in."""
-        indexes = self._checked_indexes()
-        return "float32" if indexes is None else indexes[0].dtype
-
-    def is_warm(self) -> bool:
-        """Whether there is a copy; NoCopyError where there can be none."""
+    def standing(self) -> tuple[str, bool]:
+        """(what the keys are held in, whether there is a copy); NoCopyError where there can be none."""
         indexes = self._checked_indexes()
         if indexes is None:
-            return exists(self._name("versions"), _digest(self._state.identity))
+            return "float32", exists(self._name("versions"), _digest(self._state.identity))
         indexed = self._indexed(indexes)
-        return exists(indexed.name, indexed.identity)
+        return indexes[0].dtype, exists(indexed.name, indexed.identity)
 
     def _checked_indexes(self) -> list[IndexInfo] | None:
         """The indexes that prove the rows, None where none do; NoCopyError where no copy may be kept."""

@@ -9,19 +9,12 @@ import pytest
 
 from ruattn_fdw.cache.file_format import HEADER_SIZE, SLOTS, Section
 from ruattn_fdw.cache.matrix_file import MatrixFile
+from tests.cache.damage import flip
 
 Create = Callable[..., MatrixFile]
 NAME = "0123456789abcdef"
 IDENTITY = bytes(range(32))
 ROWS = 2500
-
-
-def flip(path: Path, offset: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ 4]))
 
 
 def flip_in(path: Path, section: str, offset: int) -> None:

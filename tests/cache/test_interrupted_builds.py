@@ -17,35 +17,17 @@ Connection = psycopg.Connection[Any]
 
 # a machine that runs other tests at the same time may be late, 100 ms is what it takes alone
 LATEST = 0.5
-ROWS = 300_000
-TABLE = f"""
-CREATE TABLE big AS
-SELECT row_number() OVER () AS id, v
-FROM (SELECT array_agg(sin(n * 64 + d)::real) AS v
-      FROM generate_series(1, 1000) n, generate_series(1, 64) d GROUP BY n) s,
-     generate_series(1, {ROWS // 1000})
-"""
+ROWS = 400_000
 SEARCH = "SELECT count(*) FROM mha_search WHERE table_name = 'big' AND query_id = 1 AND num_heads = 1"
 
 
-@pytest.fixture(scope="module")
-def uri(server: Server) -> Iterator[str]:
-    """A database with a table that takes long to read."""
-    with psycopg.connect(server.uri(), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE builds TEMPLATE ruattn_template")
-        with psycopg.connect(server.uri("builds"), autocommit=True) as connection:
-            connection.execute(TABLE)
-        yield server.uri("builds")
-        admin.execute("DROP DATABASE builds WITH (FORCE)")
-
-
 @pytest.fixture
-def start(uri: str, server: Server) -> Iterator[Callable[[], Connection]]:
+def start(big: str, server: Server) -> Iterator[Callable[[], Connection]]:
     """Starts a session whose interpreter runs and which has a file to build: nothing is warm any more."""
     opened: list[Connection] = []
 
     def session() -> Connection:
-        opened.append(psycopg.connect(uri, autocommit=True))
+        opened.append(psycopg.connect(big, autocommit=True))
         opened[-1].execute("SELECT FROM attention_types")
         for path in server.data.glob("base/pgsql_tmp/pgsql_tmp_ruattn*"):
             if "." not in path.name:
@@ -83,7 +65,7 @@ def test_statement_timeout(start: Callable[[], Connection], server: Server, dura
         begin = time.monotonic()
         with contextlib.suppress(psycopg.errors.QueryCanceled):
             session.execute(SEARCH)
-            assert part == 0.9, "it was not interrupted"
+            assert part > 0.5, "it was not interrupted"
         assert time.monotonic() - begin < part * duration + LATEST
         assert remains(server) == []
         session.execute("SET statement_timeout = 0")
@@ -94,7 +76,7 @@ def test_statement_timeout(start: Callable[[], Connection], server: Server, dura
 @pytest.mark.parametrize("function", ["pg_cancel_backend", "pg_terminate_backend"])
 @pytest.mark.parametrize("waits", [False, True], ids=["builds", "waits"])
 def test_a_session_that(
-    start: Callable[[], Connection], server: Server, uri: str, duration: float, function: str, waits: bool
+    start: Callable[[], Connection], server: Server, big: str, duration: float, function: str, waits: bool
 ) -> None:
     session, other = start(), start()
     failures: list[BaseException] = []
@@ -113,7 +95,7 @@ def test_a_session_that(
 
     def interrupt() -> None:
         time.sleep(0.3 * duration)
-        with psycopg.connect(uri, autocommit=True) as admin:
+        with psycopg.connect(big, autocommit=True) as admin:
             asked.append(time.monotonic())
             admin.execute(f"SELECT {function}(%s)".encode(), [session.info.backend_pid])
 
@@ -132,14 +114,14 @@ def test_a_session_that(
 
 
 @pytest.mark.slow
-def test_a_client_that_is_gone(start: Callable[[], Connection], server: Server, uri: str) -> None:
+def test_a_client_that_is_gone(start: Callable[[], Connection], server: Server, big: str) -> None:
     client = start()
     pid = client.info.backend_pid
     client.execute("SET client_connection_check_interval = 20")
     client.pgconn.send_query(SEARCH.encode())
     time.sleep(0.1)
     client.close()
-    with psycopg.connect(uri, autocommit=True) as other:
+    with psycopg.connect(big, autocommit=True) as other:
         deadline = time.monotonic() + 5
         while other.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).rowcount:
             assert time.monotonic() < deadline
@@ -150,7 +132,7 @@ def test_a_client_that_is_gone(start: Callable[[], Connection], server: Server, 
 
 @pytest.mark.slow
 def test_a_builder_that_is_stopped_holds_nobody_up_for_ever(
-    start: Callable[[], Connection], uri: str, duration: float
+    start: Callable[[], Connection], big: str, duration: float
 ) -> None:
     """It is stopped in the middle, as by a debugger or a stuck disk."""
     builder, waiter = start(), start()

@@ -13,19 +13,12 @@ import pytest
 from ruattn_fdw.cache.file_format import HEADER_SIZE
 from ruattn_fdw.cache.matrix_file import MatrixFile
 from ruattn_fdw.host_api import crc32c
+from tests.cache.damage import flip
 
 Create = Callable[..., MatrixFile]
 NAME = "0123456789abcdef"
 IDENTITY, OTHER_IDENTITY = bytes(range(32)), bytes(32)
 MAGIC = b"RUATTNMF"
-
-
-def flip(path: Path, offset: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ 4]))
 
 
 def write_start(path: Path, magic: bytes, version: int) -> None:

@@ -28,15 +28,3 @@ def search() -> Callable[..., list[int]]:
         return [row[0] for row in connection.execute(f"{statement}{clauses}".encode(), [table])]
 
     return run
-
-
-@pytest.fixture
-def failure() -> Callable[..., psycopg.Error]:
-    """Runs a statement that must fail and gives its error."""
-
-    def run(connection: Connection, statement: str, *values: Any) -> psycopg.Error:
-        with pytest.raises(psycopg.Error) as caught:
-            connection.execute(statement.encode(), values or None)
-        return caught.value
-
-    return run

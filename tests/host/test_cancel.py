@@ -9,40 +9,20 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from ruattn_fdw.server.server import Server
-
 Connect = Callable[..., Connection[Any]]
 
 # a machine that runs other tests at the same time may be late, 100 ms is what it takes alone
 LATEST = 0.4
 ROWS = 400_000
-TABLE = f"""
-CREATE TABLE big AS
-SELECT row_number() OVER () AS id, v
-FROM (SELECT array_agg(sin(n * 64 + d)::real) AS v
-      FROM generate_series(1, 1000) n, generate_series(1, 64) d GROUP BY n) s,
-     generate_series(1, {ROWS // 1000})
-"""
 COUNT = (
     "SELECT count(head_scores) FROM mha_search WHERE table_name = 'big' AND query_id = 1 AND num_heads = 16"
 )
 
 
-@pytest.fixture(scope="module")
-def uri(server: Server) -> Iterator[str]:
-    """A database with a table whose search takes long enough to be hit anywhere."""
-    with psycopg.connect(server.uri(), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE cancel TEMPLATE ruattn_template")
-        with psycopg.connect(server.uri("cancel"), autocommit=True) as connection:
-            connection.execute(TABLE)
-        yield server.uri("cancel")
-        admin.execute("DROP DATABASE cancel WITH (FORCE)")
-
-
 @pytest.fixture
-def session(uri: str) -> Iterator[Connection[Any]]:
+def session(big: str) -> Iterator[Connection[Any]]:
     """A session whose interpreter runs already."""
-    with psycopg.connect(uri, autocommit=True) as connection:
+    with psycopg.connect(big, autocommit=True) as connection:
         assert connection.execute(COUNT).fetchall() == [(ROWS,)]
         yield connection
 
@@ -90,9 +70,9 @@ def test_statement_timeout_in_every_phase(session: Connection[Any], phases: dict
 
 @pytest.mark.slow
 def test_pg_cancel_backend_in_every_phase(
-    uri: str, session: Connection[Any], phases: dict[str, float]
+    big: str, session: Connection[Any], phases: dict[str, float]
 ) -> None:
-    with psycopg.connect(uri, autocommit=True) as other:
+    with psycopg.connect(big, autocommit=True) as other:
         for phase, seconds in phases.items():
             asked: list[float] = []
 
@@ -109,9 +89,9 @@ def test_pg_cancel_backend_in_every_phase(
         assert session.execute(COUNT).fetchall() == [(ROWS,)]
 
 
-def test_a_timeout_during_the_first_search_of_a_session_leaves_it_usable(uri: str) -> None:
+def test_a_timeout_during_the_first_search_of_a_session_leaves_it_usable(big: str) -> None:
     for milliseconds in (1, 20, 80, 200):
-        with psycopg.connect(uri, autocommit=True) as session:
+        with psycopg.connect(big, autocommit=True) as session:
             session.execute(f"SET statement_timeout = {milliseconds}".encode())
             with pytest.raises(psycopg.errors.QueryCanceled):
                 session.execute(COUNT)
@@ -132,8 +112,8 @@ def test_a_timeout_caught_in_plpgsql(session: Connection[Any]) -> None:
     assert session.execute(COUNT).fetchall() == [(ROWS,)]
 
 
-def test_terminate_during_a_search(uri: str, session: Connection[Any]) -> None:
-    with psycopg.connect(uri, autocommit=True) as other:
+def test_terminate_during_a_search(big: str, session: Connection[Any]) -> None:
+    with psycopg.connect(big, autocommit=True) as other:
         terminate = threading.Timer(
             0.1, lambda: other.execute("SELECT pg_terminate_backend(%s)", [session.info.backend_pid])
         )
@@ -145,9 +125,9 @@ def test_terminate_during_a_search(uri: str, session: Connection[Any]) -> None:
 
 
 def test_waiting_for_a_locked_source_ends_at_lock_timeout_and_statement_timeout(
-    uri: str, session: Connection[Any]
+    big: str, session: Connection[Any]
 ) -> None:
-    with psycopg.connect(uri) as holder:
+    with psycopg.connect(big) as holder:
         holder.execute("LOCK TABLE big IN ACCESS EXCLUSIVE MODE")
         for setting, sqlstate in (("lock_timeout", "55P03"), ("statement_timeout", "57014")):
             session.execute(f"SET {setting} = 50".encode())
@@ -161,9 +141,9 @@ def test_waiting_for_a_locked_source_ends_at_lock_timeout_and_statement_timeout(
     assert session.execute(COUNT).fetchall() == [(ROWS,)]
 
 
-def test_a_client_that_is_gone_ends_its_search(uri: str) -> None:
-    with psycopg.connect(uri, autocommit=True) as other:
-        client = psycopg.connect(uri, autocommit=True)
+def test_a_client_that_is_gone_ends_its_search(big: str) -> None:
+    with psycopg.connect(big, autocommit=True) as other:
+        client = psycopg.connect(big, autocommit=True)
         client.execute("SET client_connection_check_interval = 20")
         pid = client.info.backend_pid
         client.pgconn.send_query(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,18 +47,6 @@ def documents(db: Connection) -> Connection:
     )
     db.execute("CREATE INDEX attn ON documents USING ruvector_attention (embedding) INCLUDE (id)")
     return db
-
-
-@pytest.fixture
-def failure() -> Callable[..., psycopg.Error]:
-    """Runs a statement that must fail and gives its error."""
-
-    def run(connection: Connection, statement: str, *values: Any) -> psycopg.Error:
-        with pytest.raises(psycopg.Error) as caught:
-            connection.execute(statement.encode(), values or None)
-        return caught.value
-
-    return run
 
 
 @pytest.fixture
