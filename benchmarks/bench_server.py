@@ -27,6 +27,7 @@ SETTINGS = {
     "fsync": "off",
     "max_wal_size": "4GB",
     "max_parallel_workers_per_gather": "2",
+    "max_connections": "100",
 }
 WIDE_ROWS, WIDE_DIMENSIONS = 100_000, 768
 

@@ -17,19 +17,24 @@ import machine
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from workload import Timing, Workload, measure
+from workload import Figure, Timing, Workload, measure
 from workloads import WORKLOADS
 
 
 def show(console: Console, workload: Workload, timings: list[Timing]) -> None:
-    """One workload's table; ratios are to its last contender."""
+    """One workload's table; ratios are to the contenders' bases, else to the last contender."""
     table = Table(title=workload.name + (f"  (goal: {workload.target})" if workload.target else ""))
-    for heading in ("", "median ms", "min", "max", "ratio"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    last = timings[-1].median
-    for timing in timings:
+    goals = any(contender.goal for contender in workload.contenders)
+    for heading in ("", "median ms", "min", "max", "ratio", *(["goal"] if goals else [])):
+        table.add_column(heading, justify="left" if heading in ("", "goal") else "right")
+    medians = {timing.name: timing.median for timing in timings}
+    for contender, timing in zip(workload.contenders, timings, strict=True):
         figures = (timing.median, timing.low, timing.high)
-        table.add_row(timing.name, *(f"{figure:.3f}" for figure in figures), f"{timing.median / last:.2f}")
+        ratio = timing.median / medians[contender.base or timings[-1].name]
+        shown = [f"{figure:.3f}" for figure in figures] + [
+            "" if goals and not contender.base else f"{ratio:.2f}"
+        ]
+        table.add_row(timing.name, *shown, *([contender.goal] if goals else []))
     console.print(table)
 
 
@@ -45,6 +50,17 @@ def show_growth(console: Console, workload: Workload, timings: list[Timing]) -> 
         rows = " ".join(f"{size / 1000:g}k" for size in sizes)
         table.add_row(name, rows, " ".join(f"{median:.1f}" for median in medians), f"{power:.2f}")
     console.print(table)
+
+
+def show_figures(console: Console, workload: Workload, figures: list[Figure]) -> bool:
+    """One line for each; whether one that must be 0 is not."""
+    table = Table(title=workload.name)
+    for heading in ("", "figure", "unit", "goal"):
+        table.add_column(heading, justify="right" if heading == "figure" else "left")
+    for figure in figures:
+        table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.goal)
+    console.print(table)
+    return any(figure.goal == "0" and figure.value for figure in figures)
 
 
 def main() -> int:
@@ -66,6 +82,11 @@ def main() -> int:
         console.print("\n".join(about), highlight=False)
         for name in arguments.only or WORKLOADS:
             workload = WORKLOADS[name](running)
+            if workload.figures is not None:
+                figures = workload.figures()
+                wrong |= show_figures(console, workload, figures)
+                results[name] = [asdict(figure) for figure in figures]
+                continue
             try:
                 timings = measure(workload, arguments.rounds)
             except AssertionError as failure:

@@ -12,19 +12,33 @@ from dataclasses import dataclass
 class Contender:
     """One way to do the work. `run` returns its own milliseconds, or None to be timed from outside.
 
-    size: the number of rows, where the same work is done at several sizes.
+    size: the number of rows, where the same work is done at several sizes. base: the contender that its ratio
+    is to, the workload's last where none is named. goal: of this contender.
     """
 
     name: str
     run: Callable[[], float | None]
     size: int | None = None
+    base: str = ""
+    goal: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something measured that is not the time of a contender. goal: what it must be, "0" exactly that."""
+
+    name: str
+    value: float
+    unit: str
+    goal: str = ""
 
 
 @dataclass
 class Workload:
     """Work done by several contenders; the ratio of the first to the last is held against `target`.
 
-    `check` raises AssertionError where ours gives a wrong answer: then nothing is timed.
+    `check` raises AssertionError where ours gives a wrong answer: then nothing is timed. `figures`, where there
+    are no contenders, measures everything itself, once.
     """
 
     name: str
@@ -32,6 +46,7 @@ class Workload:
     rounds: int = 15
     target: str = ""
     check: Callable[[], None] | None = None
+    figures: Callable[[], list[Figure]] | None = None
 
 
 @dataclass(frozen=True)

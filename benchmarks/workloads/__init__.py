@@ -2,8 +2,10 @@
 
 from workloads.cold_read import cold_read
 from workloads.connection import first_query, preloaded_first_query
+from workloads.copies import copies
 from workloads.cross import cross
 from workloads.graph import graph
+from workloads.load import load
 from workloads.mechanisms import mechanisms
 from workloads.overhead import overhead
 from workloads.search import search
@@ -14,6 +16,8 @@ WORKLOADS = {
     "preloaded_first_query": preloaded_first_query,
     "cold_read": cold_read,
     "search": search,
+    "copies": copies,
+    "load": load,
     "cross": cross,
     "graph": graph,
     "mechanisms": mechanisms,
