@@ -11,7 +11,7 @@ import numpy as np
 from .arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, by_heads, spans
 from .attend import check_columns
 from .errors import InvalidOption, InvalidShape
-from .keyset import KeySet, as_keyset
+from .keyset import KeySet
 from .logits import check_width
 from .mechanism import Mechanism, parse_num_heads, parse_options, parse_temperature
 from .problem import BatchProblem, Options
@@ -102,8 +102,8 @@ def within_range(settings: Settings, queries: Floats, keys: F32 | KeySet, limit:
         return False
     with np.errstate(all="ignore"):
         if mechanism.kernel:
-            both = (queries, as_keyset(keys).dense())
-            return max(_exponent(settings, vectors) for vectors in both) <= KERNEL_RANGE
+            blocks = (keys[span] for span in spans(len(keys), 4 * keys.shape[1]))
+            return max(_exponent(settings, vectors) for vectors in (queries, *blocks)) <= KERNEL_RANGE
         lengths = ManyQueries(settings, queries, np.float32).lengths()
         return bool(lengths.max(initial=0) * longest_key(settings, keys) <= limit)
 

@@ -19,7 +19,9 @@ from .batch import (
     within_range,
 )
 from .errors import NumericOverflow
+from .keyset import KeySet, as_keyset
 from .linear.state import KernelState
+from .mechanism import weighted_sum
 from .positions import Positions
 from .softmax import State
 from .weights import BatchWeights
@@ -55,7 +57,7 @@ class Outputs:
 def outputs(
     settings: Settings,
     queries: Floats,
-    keys: F32,
+    keys: F32 | KeySet,
     values: F32 | None,
     *,
     place: Callable[[int], Positions] | None = None,
@@ -71,13 +73,14 @@ def outputs(
     are as for `attend`. Entropy is left out, and a kernel mechanism keeps its state instead of weights,
     where `entropy` is False.
     """
+    keys = as_keyset(keys)
     check_queries(settings, queries, keys)
-    values = _own_values(settings, queries, keys, checkpoint) if values is None else values
+    values = _own_values(settings, queries, keys, checkpoint) if values is None else KeySet(values)
     check_heads_of_values(settings.heads, values.shape[1])
     if not len(keys):
         yield _of_no_keys(len(queries), settings.heads, values.shape[1])
     elif settings.mechanism.weigh_batch is not None and len(queries):
-        yield _of_batch(settings, weigh_batch(settings, queries, keys, columns, checkpoint), values)
+        yield _of_batch(settings, weigh_batch(settings, queries, keys.dense(), columns, checkpoint), values)
     elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, _SINGLE):
         yield from _by_state(settings, queries, keys, values, checkpoint)
     elif within_range(settings, queries, keys, _DOUBLE):
@@ -89,12 +92,12 @@ def outputs(
             )
 
 
-def _own_values(settings: Settings, queries: Floats, keys: F32, checkpoint: Checkpoint) -> F32:
+def _own_values(settings: Settings, queries: Floats, keys: KeySet, checkpoint: Checkpoint) -> KeySet:
     """The values that the keys themselves stand for."""
     own = settings.mechanism.own_values
     if own is None or not len(keys):
         return keys
-    return own(keys, queries.shape[1], settings.heads, settings.options, checkpoint)
+    return KeySet(own(keys.dense(), queries.shape[1], settings.heads, settings.options, checkpoint))
 
 
 def _of_no_keys(m: int, heads: int, width: int) -> Outputs:
@@ -105,8 +108,8 @@ def _of_no_keys(m: int, heads: int, width: int) -> Outputs:
 def _of_one(
     settings: Settings,
     query: Floats,
-    keys: F32,
-    values: F32,
+    keys: KeySet,
+    values: KeySet,
     positions: Positions | None,
     ids: npt.NDArray[np.int64] | None,
     columns: Mapping[str, F64] | None,
@@ -126,11 +129,11 @@ def _of_one(
     seen = np.flatnonzero(~np.isnan(weights.logit))
     table = weights.head_scores[:, None, seen]
     lse = np.full((1, settings.heads), np.nan) if weights.lse is None else weights.lse[None]
-    output = _aggregated(settings, table, values[seen])
+    output = _aggregated(settings, table, KeySet(values[seen]))
     return Outputs(output, _entropy_of_kind(settings, table), lse, np.array([not len(seen)]))
 
 
-def _of_batch(settings: Settings, weights: BatchWeights, values: F32) -> Outputs:
+def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet) -> Outputs:
     """All queries of a mechanism that weighs them together."""
     table = weights.head_scores
     lse = np.full((table.shape[1], settings.heads), np.nan)
@@ -139,7 +142,7 @@ def _of_batch(settings: Settings, weights: BatchWeights, values: F32) -> Outputs
 
 
 def _by_products(
-    settings: Settings, queries: Floats, keys: F32, values: F32, entropy: bool, checkpoint: Checkpoint
+    settings: Settings, queries: Floats, keys: KeySet, values: KeySet, entropy: bool, checkpoint: Checkpoint
 ) -> Iterator[Outputs]:
     """Blocks of queries whose logits are matrix products."""
     n, heads = len(keys), settings.heads
@@ -172,7 +175,7 @@ def _normalise(settings: Settings, table: Floats) -> State:
 
 
 def _by_state(
-    settings: Settings, queries: Floats, keys: F32, values: F32, checkpoint: Checkpoint
+    settings: Settings, queries: Floats, keys: KeySet, values: KeySet, checkpoint: Checkpoint
 ) -> Iterator[Outputs]:
     """A kernel mechanism's outputs by its state: one pass over the keys."""
     state = KernelState(settings, values.shape[1])
@@ -185,14 +188,30 @@ def _by_state(
         checkpoint()
 
 
-def _aggregated(settings: Settings, table: Floats, values: F32) -> F32:
+def _aggregated(settings: Settings, table: Floats, values: KeySet) -> F32:
     """Outputs (b, d_v) of weights (H, b, n) and values (n, d_v)."""
-    by_head = by_heads(values.astype(table.dtype, copy=False), settings.heads).transpose(1, 0, 2)
     with np.errstate(over="ignore", invalid="ignore"):
-        output = _joined(settings.mechanism.aggregate(table, by_head, settings.options))
+        if settings.mechanism.aggregate is weighted_sum:
+            output = _joined(_summed(settings.heads, table, values))
+        else:
+            by_head = _by_head(settings.heads, values.dense(), table.dtype)
+            output = _joined(settings.mechanism.aggregate(table, by_head, settings.options))
     if not np.isfinite(output).all():
         raise NumericOverflow("an output overflows single precision", "Scale the vectors or the values down.")
     return output
+
+
+def _summed(heads: int, table: Floats, values: KeySet) -> Floats:
+    """Sums (H, b, w) by weights (H, b, n): values in a copy that all share stay there, block by block."""
+    output = np.zeros((*table.shape[:2], values.shape[1] // heads), table.dtype)
+    for span in spans(len(values), 4 * values.shape[1]):
+        output += table[:, :, span] @ _by_head(heads, values[span], table.dtype)
+    return output
+
+
+def _by_head(heads: int, values: F32, dtype: npt.DTypeLike) -> Floats:
+    """Values (n, d_v) by heads (H, n, w)."""
+    return by_heads(values.astype(dtype, copy=False), heads).transpose(1, 0, 2)
 
 
 def _joined(output: Floats) -> F32:

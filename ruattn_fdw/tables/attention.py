@@ -119,7 +119,7 @@ class Attention(AttentionTable):
         blocks = outputs(
             settings,
             queries.keys,
-            keys.keys,
+            keys.keyset,
             keys.values,
             place=_places(arguments, queries, keys, asking is not None),
             ids=keys.ids,

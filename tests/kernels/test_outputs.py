@@ -10,6 +10,7 @@ from ruattn_fdw.kernels import outputs as module
 from ruattn_fdw.kernels.arrays import BLOCK_BYTES
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow
+from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.kernels.outputs import outputs, windows
 from ruattn_fdw.kernels.positions import Order
 from ruattn_fdw.kernels.registry import find
@@ -67,6 +68,18 @@ def test_a_kernel_mechanism_keeps_only_its_state_where_no_entropy_is_wanted(head
     assert by_state.entropy is None
     np.testing.assert_allclose(by_state.output, by_weights[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(by_state.lse, by_weights[2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.1, 6.0])
+@pytest.mark.parametrize("name", ["scaled_dot", "linear"])
+def test_keys_that_are_some_rows_are_not_copied_out(monkeypatch, name, size):
+    queries, keys, _ = sample(n=2000, size=size)
+    present = np.flatnonzero(np.arange(2000) % 3)
+    wanted = joined(outputs(Settings(find(name), 24, 4), queries, keys[present], None))
+    monkeypatch.delattr(KeySet, "dense")
+    found = joined(outputs(Settings(find(name), 24, 4), queries, KeySet(keys, present), None))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
 def test_blocks_of_queries_do_not_change_the_outputs(monkeypatch):
