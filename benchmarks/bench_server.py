@@ -93,5 +93,6 @@ def add_spi_loop(connection: Connection, installation: Installation) -> None:
     command = [*hostbuild.compiler(), "-O2", "-fPIC", "-shared", "-D_GNU_SOURCE"]
     subprocess.run([*command, "-isystem", headers, str(source), "-o", str(target)], check=True)
     connection.execute(
-        f"CREATE FUNCTION spi_loop(text) RETURNS bigint LANGUAGE c STRICT AS '{target}', 'spi_loop'".encode()
+        "CREATE OR REPLACE FUNCTION spi_loop(text) RETURNS bigint LANGUAGE c STRICT "
+        f"AS '{target}', 'spi_loop'".encode()
     )

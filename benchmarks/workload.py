@@ -37,8 +37,8 @@ class Figure:
 class Workload:
     """Work done by several contenders; the ratio of the first to the last is held against `target`.
 
-    `check` raises AssertionError where ours gives a wrong answer: then nothing is timed. `figures`, where there
-    are no contenders, measures everything itself, once.
+    `check` raises AssertionError where ours gives a wrong answer: then nothing is timed. `figures`, where
+    there are no contenders, measures everything itself, once.
     """
 
     name: str

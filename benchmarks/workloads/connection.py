@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench_server import Server, connect
+from bench_server import SETTINGS, Server, connect
 from workload import Contender, Workload
 
 from workloads.overhead import SEARCH, overhead
@@ -30,5 +30,5 @@ def preloaded_first_query(running: Server) -> Workload:
     """The same with shared_preload_libraries = 'ruattn_fdw'."""
     overhead(running)
     running.stop()
-    running.start({"shared_preload_libraries": "ruattn_fdw"})
+    running.start({**SETTINGS, "shared_preload_libraries": "ruattn_fdw"})
     return Workload("preloaded_first_query", [_first(running, "first search, preloaded")], target="<= 20 ms")

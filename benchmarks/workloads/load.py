@@ -1,4 +1,4 @@
-"""Many connections that search one table while its rows change: stale answers, waiting, memory; then reconnects."""
+"""Many connections that search a table while it changes: stale answers, waiting, memory; then reconnects."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ STATEMENTS = {
     "cross_attention": "SELECT bool_and(s.doc_id = s.query_id AND abs(s.logit - "
     f"{MARKED} / {math.sqrt(DIMENSIONS)}) < 0.001) AND count(*) = {HEADS} FROM cross_attention s "
     "JOIN words b ON b.id = s.doc_id WHERE s.query_table = 'asks' AND s.document_table = 'words' AND s.k = 1",
-    "attention": f"SELECT abs(s.output[%(place)s] / s.output[%(place)s - 1] * {SIZE} - b.version) < 0.3 FROM attention s, words b "
-    "WHERE b.id = %(marker)s AND s.table_name = 'words' "
+    "attention": f"SELECT abs(s.output[%(place)s] / s.output[%(place)s - 1] * {SIZE} - b.version) < 0.3 "
+    "FROM attention s, words b WHERE b.id = %(marker)s AND s.table_name = 'words' "
     "AND s.query = (SELECT embedding FROM asks WHERE id = %(marker)s)",
 }
 UPDATE = """
@@ -58,7 +58,8 @@ array_fill(0::real, ARRAY[number * {WIDTH}]) || ARRAY[first, second]
 || array_fill(0::real, ARRAY[{DIMENSIONS - 2} - number * {WIDTH}]);
 ALTER TABLE words ADD version int DEFAULT 0;
 INSERT INTO words SELECT -n, marker(n, {SIZE}, 0) FROM generate_series(0, {HEADS - 1}) n;
-CREATE TABLE asks AS SELECT -n::bigint AS id, marker(n, 1, 1) AS embedding FROM generate_series(0, {HEADS - 1}) n;
+CREATE TABLE asks AS
+SELECT -n::bigint AS id, marker(n, 1, 1) AS embedding FROM generate_series(0, {HEADS - 1}) n;
 CREATE TABLE tiny AS TABLE asks;
 VACUUM FULL ANALYZE words
 """
@@ -78,7 +79,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Memory:
-    """MiB of the backends' own memory, of files and of shared buffers, each page divided by those who share it."""
+    """MiB of backends' own memory, of files, of shared buffers; a page is divided by those who share it."""
 
     anon: float
     file: float
@@ -97,7 +98,7 @@ class Memory:
 
 
 def search(session: Connection, tally: Tally, number: int, until: float) -> None:
-    """Search at random, each answer compared in its own statement with the row that SQL sees, until it is time."""
+    """Search at random until it is time; each statement compares its answer with the row that SQL sees."""
     chance = random.Random(number)
     while time.monotonic() < until:
         kind, marker = chance.choice(list(STATEMENTS)), chance.randrange(HEADS)
@@ -222,7 +223,7 @@ def loaded(running: Server, sessions: list[Connection], changer: Connection, nam
 
 
 def load(running: Server) -> Workload:
-    """Without an attention index, with one, and 500 connections one after the other. Memory is proportional."""
+    """Without an attention index, with one, and connections that come and go. Shared pages count in parts."""
     connection = connect(running)
     connection.execute("DROP TABLE IF EXISTS words, words_vector, asks, tiny")
     load_embeddings(connection, embeddings())
