@@ -116,7 +116,7 @@ class Copy:
 
     def blocks(self, leaves: int) -> np.ndarray | None:
         """How many first blocks uint32 of each leaf hold all rows, None while one has not been read."""
-        state = self._state()
+        state = (self.entries, self.file.load(EPOCHS))
         if self._blocks is None or self._blocks[0] != state:
             tids, slots = self.tids[: state[0]], self.slots[: state[0]]
             if ((slots == ABSENT) & (tids != 0)).any():
@@ -125,22 +125,28 @@ class Copy:
         return self._blocks[1]
 
     def settled(self) -> Settled:
-        """What is seen of the copy where all its blocks are seen."""
-        state = self._state()
+        """What is seen of the copy if all the blocks are that `blocks` has just given.
+
+        Others may have added rows since, which who looked at the blocks does not see.
+        """
+        assert self._blocks is not None
+        state = self._blocks[0]
         if self._settled is None or self._settled[0] != state:
             slots = self.slots[: state[0]][self.tids[: state[0]] != 0]
             self._settled = (state, Settled(slots[slots >= 0], int((slots < 0).sum())))
         return self._settled[1]
 
-    def _state(self) -> tuple[int, int]:
-        return self.entries, self.file.load(EPOCHS)
+    def find(self, tids: np.ndarray, versions: np.ndarray, likely: np.ndarray | None = None) -> np.ndarray:
+        """The entries (n,) of row versions at addresses (n,); -1 for those that are not here.
 
-    def find(self, tids: np.ndarray, versions: np.ndarray) -> np.ndarray:
-        """The entries (n,) of row versions at addresses (n,); -1 for those that are not here."""
+        likely: entries that are returned where they are these, which is faster to see than to find.
+        """
         count = self.entries
         same = len(tids) == count and np.array_equal(self.tids[:count], tids)
         if same and np.array_equal(self.versions[:count], versions):
             return np.arange(count)
+        if likely is not None and self._are(likely, tids, versions):
+            return likely
         first = self.file.load(SORTED)
         base = _Sorted(self.tids[:first], self.versions[:first], 0, is_sorted=True)
         entries = base.find(tids, versions)
@@ -150,6 +156,12 @@ class Copy:
                 self._tail = _Sorted(self.tids[first:count], self.versions[first:count], first)
             entries[missing] = self._tail.find(tids[missing], versions[missing])
         return entries
+
+    def _are(self, entries: np.ndarray, tids: np.ndarray, versions: np.ndarray) -> bool:
+        """Whether these entries (n,) stand for these row versions (n,)."""
+        if len(entries) != len(tids):
+            return False
+        return np.array_equal(self.tids[entries], tids) and np.array_equal(self.versions[entries], versions)
 
     def write_vectors(self, chunk: Chunk, first: int) -> np.ndarray:
         """Write the vectors of a chunk from index `first` on; the slots (n,) of its rows."""

@@ -20,17 +20,23 @@ MOST = 16
 class Kept:
     """A mapped copy, and the rows that `snapshot`, where it is not empty, or one equal to it, sees of it.
 
-    slots: where the vectors of these rows lie.
+    found: what the rows are made of: slots of a copy proved by indexes, entries of one by row versions.
     """
 
     copy: Copy
     snapshot: bytes
     rows: Rows | CodedRows
-    slots: np.ndarray
+    found: np.ndarray
 
     def rows_under(self, snapshot: bytes) -> Rows | CodedRows | None:
         """The rows that a snapshot sees, where that is known."""
         return self.rows if snapshot and snapshot == self.snapshot else None
+
+    def is_of(self, copy: Copy, found: np.ndarray, skipped: int) -> bool:
+        """Whether the rows are those that this makes of a copy."""
+        if self.copy is not copy or self.rows.skipped != skipped:
+            return False
+        return self.found is found or np.array_equal(self.found, found)
 
 
 class KeptCopies:

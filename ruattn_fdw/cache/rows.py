@@ -171,7 +171,7 @@ class _Search:
             KEPT.count_hit(name)
             return Use(kept.rows, "hit", kept.copy.file)
         copy, seen, use = indexed.seen(None if kept is None else kept.copy)
-        if kept is None or kept.copy is not copy or kept.slots is not seen.slots:
+        if kept is None or not kept.is_of(copy, seen.slots, seen.nulls):
             if copy.dtype == "float32":
                 rows: Rows | CodedRows = _assembled(copy, seen.slots, seen.nulls)
             else:
@@ -179,7 +179,7 @@ class _Search:
             kept = Kept(copy, snapshot, rows, seen.slots)
         if use == "hit":
             KEPT.count_hit(name)
-        KEPT.put(name, replace(kept, snapshot=snapshot))
+        KEPT.put(name, replace(kept, snapshot=snapshot, found=seen.slots))
         return Use(kept.rows, use, copy.file)
 
     def _by_versions(self, cheaply: bool) -> Use:
@@ -194,18 +194,18 @@ class _Search:
         versions = self._versions()
         if not len(versions):
             return Use(replace(afresh.NO_ROWS, skipped=versions.skipped), "hit", None)
-        copy, entries, use = self._matched(name, identity, None if kept is None else kept.copy, versions)
+        copy, entries, use = self._matched(name, identity, kept, versions)
         slots = copy.slots[entries]
         if self._beside:
             # what was read live is of this search only
-            KEPT.put(name, Kept(copy, b"", afresh.NO_ROWS, slots[:0]))
+            KEPT.put(name, Kept(copy, b"", afresh.NO_ROWS, entries))
             return Use(self._with_beside(copy, slots, versions), use, copy.file)
         nulls = versions.skipped + int((slots == NULL).sum())
-        rows = _assembled(copy, slots[slots >= 0], nulls)
-        same = kept is not None and kept.copy is copy and np.array_equal(kept.slots, slots)
-        if kept is not None and same and kept.rows.skipped == nulls:
+        if kept is not None and len(kept.rows) and kept.is_of(copy, entries, nulls):
             rows = kept.rows
-        KEPT.put(name, Kept(copy, b"" if self._by_query else snapshot, rows, slots))
+        else:
+            rows = _assembled(copy, slots[slots >= 0], nulls)
+        KEPT.put(name, Kept(copy, b"" if self._by_query else snapshot, rows, entries))
         return Use(rows, use, copy.file)
 
     def _versions(self) -> Versions:
@@ -216,12 +216,13 @@ class _Search:
         return walked(self._state.leaves)
 
     def _matched(
-        self, name: str, identity: bytes, copy: Copy | None, versions: Versions
+        self, name: str, identity: bytes, kept: Kept | None, versions: Versions
     ) -> tuple[Copy, np.ndarray, str]:
         """(a copy that holds all these versions, their entries, how it was used)."""
-        copy = copy or first_look(name, identity)
+        copy = first_look(name, identity) if kept is None else kept.copy
         if copy is not None:
-            entries = copy.find(versions.tids, versions.versions)
+            likely = None if kept is None else kept.found
+            entries = copy.find(versions.tids, versions.versions, likely)
             if (entries >= 0).all():
                 return copy, entries, "hit"
         reader = Reader(self._table, self._state.leaves, follow=False)
