@@ -75,21 +75,19 @@ def outputs(
     """
     keys = as_keyset(keys)
     check_queries(settings, queries, keys)
-    values = _own_values(settings, queries, keys, checkpoint) if values is None else KeySet(values)
-    check_heads_of_values(settings.heads, values.shape[1])
+    held = _own_values(settings, queries, keys, checkpoint) if values is None else KeySet(values)
+    check_heads_of_values(settings.heads, held.shape[1])
     if not len(keys):
-        yield _of_no_keys(len(queries), settings.heads, values.shape[1])
+        yield _of_no_keys(len(queries), settings.heads, held.shape[1])
     elif settings.mechanism.weigh_batch is not None and len(queries):
-        yield _of_batch(settings, weigh_batch(settings, queries, keys.dense(), columns, checkpoint), values)
+        yield _of_batch(settings, weigh_batch(settings, queries, keys.dense(), columns, checkpoint), held)
     elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, _SINGLE):
-        yield from _by_state(settings, queries, keys, values, checkpoint)
+        yield from _by_state(settings, queries, keys, held, checkpoint)
     elif within_range(settings, queries, keys, _DOUBLE):
-        yield from _by_products(settings, queries, keys, values, entropy, checkpoint)
+        yield from _by_products(settings, queries, keys, held, entropy, checkpoint)
     else:
         for row in range(len(queries)):
-            yield _of_one(
-                settings, queries[row], keys, values, place and place(row), ids, columns, checkpoint
-            )
+            yield _of_one(settings, queries[row], keys, held, place and place(row), ids, columns, checkpoint)
 
 
 def _own_values(settings: Settings, queries: Floats, keys: KeySet, checkpoint: Checkpoint) -> KeySet:
@@ -211,7 +209,8 @@ def _summed(heads: int, table: Floats, values: KeySet) -> Floats:
 
 def _by_head(heads: int, values: F32, dtype: npt.DTypeLike) -> Floats:
     """Values (n, d_v) by heads (H, n, w)."""
-    return by_heads(values.astype(dtype, copy=False), heads).transpose(1, 0, 2)
+    by_head: Floats = by_heads(values.astype(dtype, copy=False), heads).transpose(1, 0, 2)
+    return by_head
 
 
 def _joined(output: Floats) -> F32:
