@@ -187,6 +187,7 @@ static void
 add_leaves_of_view(SourceFacts *facts, Relation view)
 {
 	AttrNumber	attnos[MAX_COLUMNS];
+	Relation	base;
 
 	for (int i = 0; i < facts->ncolumns; i++)
 		attnos[i] = get_attnum(facts->relid, pg_any_to_server(facts->columns[i], strlen(facts->columns[i]), PG_UTF8));
@@ -196,6 +197,7 @@ add_leaves_of_view(SourceFacts *facts, Relation view)
 		facts->reason = "a view";
 		return;
 	}
+	base = table_open(facts->base, AccessShareLock);
 	facts->by_query = true;
 	facts->relid = facts->base;
 	for (int i = 0; i < facts->ncolumns; i++)
@@ -205,6 +207,7 @@ add_leaves_of_view(SourceFacts *facts, Relation view)
 		facts->columns[i] = pg_server_to_any(name, strlen(name), PG_UTF8);
 	}
 	add_leaves(facts);
+	table_close(base, NoLock);
 }
 
 /* Files are swept when a server starts, and after a crash only if it is told so. */

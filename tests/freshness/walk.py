@@ -131,10 +131,11 @@ class Walk:
             raise self._failed(session, wrong, statement)
         self.counts["checked"] += 1
 
-    def indexes(self, session: Session, table: str) -> list[str]:
+    def indexes(self, session: Session, table: str, method: str = "%") -> list[str]:
         """The indexes of a table that can be dropped, those that failed to be built first."""
         found = session.run(
-            f"SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = '{table}'::regclass "
+            "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid "
+            f"JOIN pg_am am ON am.oid = relam WHERE indrelid = '{table}'::regclass AND amname LIKE '{method}' "
             "AND NOT indisprimary AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = indexrelid) "
             "ORDER BY indisvalid, indexrelid"
         )
