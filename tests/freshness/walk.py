@@ -134,8 +134,9 @@ class Walk:
     def indexes(self, session: Session, table: str, method: str = "%") -> list[str]:
         """The indexes of a table that can be dropped, those that failed to be built first."""
         found = session.run(
-            "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid "
-            f"JOIN pg_am am ON am.oid = relam WHERE indrelid = '{table}'::regclass AND amname LIKE '{method}' "
+            "SELECT indexrelid::regclass::text "
+            "FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_am am ON am.oid = relam "
+            f"WHERE indrelid = '{table}'::regclass AND amname LIKE '{method}' "
             "AND NOT indisprimary AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = indexrelid) "
             "ORDER BY indisvalid, indexrelid"
         )
