@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_PAGES = 1 << 16
+
 
 @dataclass(frozen=True)
 class Entries:
@@ -35,7 +37,13 @@ def one_an_address(entries: Entries) -> Entries:
 def places_of(tids: np.ndarray, addresses: np.ndarray) -> np.ndarray:
     """Where in tids (e,) one of a few addresses (a,) stands."""
     addresses = addresses[addresses != 0]
-    if not len(addresses):
-        return np.empty(0, np.intp)
-    near = np.flatnonzero((tids >= addresses.min()) & (tids <= addresses.max()))
+    # most tids are on pages that none of these addresses is on
+    wanted = np.zeros(_PAGES, bool)
+    wanted[_page(addresses)] = True
+    near = np.flatnonzero(wanted[_page(tids)])
     return near[np.isin(tids[near], addresses)]
+
+
+def _page(tids: np.ndarray) -> np.ndarray:
+    page: np.ndarray = tids >> 16 & (_PAGES - 1)
+    return page
