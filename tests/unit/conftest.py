@@ -50,7 +50,7 @@ class FakeHost:
         return [self.ids[kept], vectors, *numbers], int(kept.sum()), int((wanted & null).sum())
 
     def source(self, oid, columns):
-        return "a relation of a test", False, b"", b""
+        return "a relation of a test", False, b"", b"", None
 
     def indexes(self, oid, vector_column, id_column):
         return []
