@@ -1,6 +1,6 @@
 """Map the repository's folders into one package: a top-level "kernels" would collide with another's."""
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 FOLDERS = ("kernels", "host", "sql", "examples")
 
@@ -13,11 +13,22 @@ def mapped_packages() -> list[str]:
     return names
 
 
+# parameters that Python passes to all, and vectors passed between functions that are never called
+QUIET = ("-Wno-unused-parameter", "-Wno-psabi")
+DOTS = Extension(
+    "ruattn_fdw.kernels.native.dots",
+    ["kernels/native/dots.c"],
+    depends=["kernels/native/dots.h"],
+    extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", *QUIET],
+)
+
 setup(
+    ext_modules=[DOTS],
     packages=mapped_packages(),
     package_dir={f"ruattn_fdw.{folder}": folder for folder in FOLDERS},
     package_data={
         "ruattn_fdw": ["py.typed"],
+        "ruattn_fdw.kernels.native": ["*.pyi"],
         "ruattn_fdw.host": ["*.c", "*.h"],
         "ruattn_fdw.sql": ["*.sql", "*.control"],
         "ruattn_fdw.examples": ["*.sql", "*.md", "data/*"],

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from .native import dots
+
 Floats = npt.NDArray[np.floating]
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -51,11 +53,17 @@ def by_heads(vectors: Floats, heads: int) -> Floats:
 def head_dots(query: Floats, keys: Floats, out: Floats) -> None:
     """out[h, j] = <query[h], h-th slice of keys[j]> for query (H, d/H), keys (n, d), out (H, n) of one dtype.
 
-    float32 goes through BLAS, whose last bits depend on where in the block a row stands. float64, which
-    decides ties, sums each row alone in one fixed order, so that equal rows get equal results.
+    Each row is summed alone in one fixed order, so that equal rows get equal results.
     """
-    split = by_heads(keys, len(query))
     if keys.dtype == np.float32:
-        np.matmul(split.transpose(1, 0, 2), query[:, :, None], out=out[:, :, None])
+        head_dots_and_squares(query, keys, out)
     else:
-        np.add.reduce(split * query, axis=2, out=out.T)
+        np.add.reduce(by_heads(keys, len(query)) * query, axis=2, out=out.T)
+
+
+def head_dots_and_squares(query: F32, keys: F32, out: F32) -> F32:
+    """The same of float32, and with it <keys[j], keys[j]> (n,)."""
+    squares = np.empty(len(keys), np.float32)
+    by_rows = keys if keys.strides[1] == keys.itemsize else np.ascontiguousarray(keys)
+    dots.head_dots(np.ascontiguousarray(query), by_rows, out, squares[None])
+    return squares

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..arrays import EPS32, F64, TINY32, Floats, head_dots
+from ..arrays import EPS32, F32, F64, TINY32, Floats, head_dots, head_dots_and_squares
 from ..mechanism import Features
 from ..problem import Options
 
@@ -17,21 +17,28 @@ class DotScorer:
     def __init__(self, query: F64, factor: float, dtype: type) -> None:
         """query (H, d/H); dtype: that of the keys to come."""
         self._query: Floats = (query * factor).astype(dtype)
-        self._length = float(np.sqrt((query * query).sum(axis=1)).max()) * abs(factor)
-        self._terms = query.shape[1]
+        length = float(np.sqrt((query * query).sum(axis=1)).max()) * abs(factor)
+        self._rounding = np.float32(np.clip((query.shape[1] + 4) * EPS32 * length, TINY32, 3e38))
+        self._scored: tuple[Floats, F32] | None = None
 
     def logits(self, keys: Floats, out: Floats) -> None:
         """Write the logits of keys (n, d) into out (H, n)."""
-        head_dots(self._query, keys, out)
+        if keys.dtype == np.float32:
+            self._scored = keys, head_dots_and_squares(self._query, keys, out)
+        else:
+            head_dots(self._query, keys, out)
 
     def rounding(self, keys: Floats) -> Floats:
         """|error| <= terms * u * ||q|| ||k|| (Higham, ASNA section 3.1) and the query's own rounding.
 
         The norm of a whole key bounds that of its slices; squares too small for float32 are made up for.
         """
-        squares = np.matmul(keys[:, None, :], keys[:, :, None])[:, 0, 0]
-        norms = np.sqrt(squares + np.float32(keys.shape[1] * TINY32))
-        bound: Floats = norms * np.float32(np.clip((self._terms + 4) * EPS32 * self._length, TINY32, 3e38))
+        if self._scored is not None and self._scored[0] is keys:
+            squares = self._scored[1]
+        else:
+            squares = np.einsum("ij,ij->i", keys, keys)
+        bound: Floats = np.sqrt(squares + np.float32(keys.shape[1] * TINY32))
+        bound *= self._rounding
         return bound
 
 
