@@ -26,7 +26,7 @@ def files() -> dict[str, str]:
 
 def test_the_example_passes_its_own_test(files: dict[str, str], tmp_path: Path) -> None:
     package = tmp_path / "ruattn_fdw"
-    ignored = shutil.ignore_patterns("host", "*.so", "__pycache__")
+    ignored = shutil.ignore_patterns("host", "__pycache__")
     shutil.copytree(Path(ruattn_fdw.__file__).parent, package, ignore=ignored)
     [mechanism, registry, test] = files
     (package / mechanism).write_text(files[mechanism])
