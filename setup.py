@@ -1,5 +1,7 @@
 """Map the repository's folders into one package: a top-level "kernels" would collide with another's."""
 
+from pathlib import Path
+
 from setuptools import Extension, find_packages, setup
 
 FOLDERS = ("kernels", "host", "sql", "examples")
@@ -15,15 +17,21 @@ def mapped_packages() -> list[str]:
 
 # parameters that Python passes to all, and vectors passed between functions that are never called
 QUIET = ("-Wno-unused-parameter", "-Wno-psabi")
-DOTS = Extension(
-    "ruattn_fdw.kernels.native.dots",
-    ["kernels/native/dots.c"],
-    depends=["kernels/native/dots.h"],
-    extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", *QUIET],
-)
+HEADERS = [str(path) for path in sorted(Path("kernels/native").glob("*.h"))]
+
+
+def loops(name: str) -> Extension:
+    """The module of loops in C of this name."""
+    return Extension(
+        f"ruattn_fdw.kernels.native.{name}",
+        [f"kernels/native/{name}.c"],
+        depends=HEADERS,
+        extra_compile_args=["-O3", "-std=gnu11", "-pthread", "-Wall", "-Wextra", "-Werror", *QUIET],
+    )
+
 
 setup(
-    ext_modules=[DOTS],
+    ext_modules=[loops("dots"), loops("sweep")],
     packages=mapped_packages(),
     package_dir={f"ruattn_fdw.{folder}": folder for folder in FOLDERS},
     package_data={

@@ -10,14 +10,6 @@
 #include <Python.h>
 
 #include <stddef.h>
-#include <string.h>
-
-/* Heads summed at a time, so that the sums stay in the first-level cache. */
-#define GROUP 32
-/* Keys read side by side: memory gives more when it is asked for several things at once. */
-#define TOGETHER 4
-/* How many floats ahead of its use memory is asked for. */
-#define AHEAD 2048
 
 typedef struct Problem
 {
@@ -32,101 +24,11 @@ typedef struct Problem
 	int			heads;
 } Problem;
 
-typedef void (*HeadDots) (const Problem *problem);
+#define BODY "dots_body.h"
+#include "variants.h"
+#include "arguments.h"
 
-#define UNALIGNED(vector, p) (*(const vector *) (p))
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-#define NAME(x) x##_avx512
-#define TARGET __attribute__((target("avx512f,prefer-vector-width=512")))
-#define LANES 16
-#define LOAD(p) UNALIGNED(unaligned_avx512, p)
-#define LOAD_PART(p, n) ((vector_avx512) _mm512_maskz_loadu_ps((__mmask16) ((1u << (n)) - 1), (p)))
-#include "dots.h"
-
-static const int part_avx2[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-
-#define NAME(x) x##_avx2
-#define TARGET __attribute__((target("avx2,fma")))
-#define LANES 8
-#define LOAD(p) UNALIGNED(unaligned_avx2, p)
-#define LOAD_PART(p, n) \
-	((vector_avx2) _mm256_maskload_ps((p), _mm256_loadu_si256((const __m256i *) (part_avx2 + 8 - (n)))))
-#include "dots.h"
-#endif
-
-/* 128 bits, which every processor that PostgreSQL runs on has in some form. */
-typedef float part_of_four __attribute__((vector_size(16)));
-
-static inline part_of_four
-load_part_of_four(const float *p, ptrdiff_t n)
-{
-	part_of_four part = {p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
-
-	return part;
-}
-
-#define NAME(x) x##_four
-#define TARGET
-#define LANES 4
-#define LOAD(p) UNALIGNED(unaligned_four, p)
-#define LOAD_PART(p, n) ((vector_four) load_part_of_four((p), (n)))
-#include "dots.h"
-
-/* ---- Python ---- */
-
-typedef struct Variant
-{
-	const char *name;
-	HeadDots	run;
-} Variant;
-
-/* What this processor can run, the fastest first. */
-static int
-find_variants(Variant *found)
-{
-	int			count = 0;
-
-#if defined(__x86_64__)
-	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx512f"))
-		found[count++] = (Variant) {"avx512", head_dots_avx512};
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-		found[count++] = (Variant) {"avx2", head_dots_avx2};
-#endif
-	found[count++] = (Variant) {"four", head_dots_four};
-	return count;
-}
-
-static Variant variants[3];
-static int	nvariants;
-
-/* NULL with an exception set where this processor has no such variant. */
-static HeadDots
-variant_of(const char *name)
-{
-	for (int i = 0; i < nvariants; i++)
-		if (name == NULL || strcmp(variants[i].name, name) == 0)
-			return variants[i].run;
-	PyErr_Format(PyExc_ValueError, "this processor has no %s", name);
-	return NULL;
-}
-
-/* float32 (rows, columns) with columns side by side; false with an exception set. */
-static int
-get_matrix(PyObject *object, Py_buffer *view, const char *what, int flags)
-{
-	if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT | flags) < 0)
-		return 0;
-	if (view->ndim == 2 && strcmp(view->format, "f") == 0 && view->strides[0] % 4 == 0 &&
-		(view->strides[1] == 4 || view->shape[1] < 2))
-		return 1;
-	PyErr_Format(PyExc_ValueError, "%s must be a matrix of float32, row by row", what);
-	PyBuffer_Release(view);
-	return 0;
-}
+static void (*const head_dots[]) (const Problem *problem) = OF_EACH_SET(head_dots);
 
 static int
 make_problem(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *out, const Py_buffer *squares,
@@ -157,42 +59,25 @@ module_head_dots(PyObject *self, PyObject *args)
 	Py_buffer	views[4];
 	const char *name = NULL;
 	Problem		problem;
-	HeadDots	head_dots;
+	int			set;
 	int			held = 0;
 	int			done = 0;
 
 	if (!PyArg_ParseTuple(args, "OOOO|z:head_dots", &given[0], &given[1], &given[2], &given[3], &name) ||
-		(head_dots = variant_of(name)) == NULL)
+		(set = get_instruction_set(name)) < 0)
 		return NULL;
-	while (held < 4 && get_matrix(given[held], &views[held], names[held], held < 2 ? 0 : PyBUF_WRITABLE))
+	while (held < 4 && get_matrix(given[held], &views[held], names[held], "f", held < 2 ? 0 : PyBUF_WRITABLE))
 		held++;
 	if (held == 4 && make_problem(&views[0], &views[1], &views[2], &views[3], &problem))
 	{
 		Py_BEGIN_ALLOW_THREADS
-		head_dots(&problem);
+		head_dots[set] (&problem);
 		Py_END_ALLOW_THREADS
 		done = 1;
 	}
 	while (held > 0)
 		PyBuffer_Release(&views[--held]);
 	return done ? Py_NewRef(Py_None) : NULL;
-}
-
-static PyObject *
-module_variants(PyObject *self, PyObject *unused)
-{
-	PyObject   *names = PyTuple_New(nvariants);
-
-	for (int i = 0; names != NULL && i < nvariants; i++)
-	{
-		PyObject   *name = PyUnicode_FromString(variants[i].name);
-
-		if (name == NULL)
-			Py_CLEAR(names);
-		else
-			PyTuple_SET_ITEM(names, i, name);
-	}
-	return names;
 }
 
 static PyMethodDef methods[] = {
@@ -214,6 +99,5 @@ static struct PyModuleDef module = {
 PyMODINIT_FUNC
 PyInit_dots(void)
 {
-	nvariants = find_variants(variants);
 	return PyModule_Create(&module);
 }

@@ -1,0 +1,51 @@
+/*
+ * arguments.h: what modules of loops take from Python: arrays by the buffer protocol, and
+ * the name of an instruction set. After variants.h.
+ */
+
+/* The fastest that this processor has, or the one of that name; -1 with an exception set. */
+static int
+get_instruction_set(const char *name)
+{
+	for (int set = 0; set < INSTRUCTION_SETS; set++)
+		if ((name == NULL || strcmp(instruction_set_names[set], name) == 0) && has_instruction_set(set))
+			return set;
+	PyErr_Format(PyExc_ValueError, "this processor has no %s", name);
+	return -1;
+}
+
+static PyObject *
+module_variants(PyObject *self, PyObject *unused)
+{
+	PyObject   *names = PyList_New(0);
+
+	for (int set = 0; names != NULL && set < INSTRUCTION_SETS; set++)
+	{
+		PyObject   *name;
+
+		if (!has_instruction_set(set))
+			continue;
+		name = PyUnicode_FromString(instruction_set_names[set]);
+		if (name == NULL || PyList_Append(names, name) < 0)
+			Py_CLEAR(names);
+		Py_XDECREF(name);
+	}
+	return names;
+}
+
+/*
+ * A matrix (rows, columns) of one of these formats, its columns side by side. False, with
+ * an exception set, if it is none.
+ */
+static int
+get_matrix(PyObject *object, Py_buffer *view, const char *what, const char *formats, int flags)
+{
+	if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT | flags) < 0)
+		return 0;
+	if (view->ndim == 2 && strlen(view->format) == 1 && strchr(formats, view->format[0]) != NULL &&
+		view->strides[0] % view->itemsize == 0 && (view->strides[1] == view->itemsize || view->shape[1] < 2))
+		return 1;
+	PyErr_Format(PyExc_ValueError, "%s must be a matrix of format %s, row by row", what, formats);
+	PyBuffer_Release(view);
+	return 0;
+}

@@ -1,0 +1,355 @@
+/*
+ * sweep.c: the softmax weights of one query over many keys in one pass over their memory.
+ *
+ * A block of keys stays in the first-level cache while its logits become weights
+ * e^(logit - the block's maximum), whose sums make the normaliser (Milakov and Gimelshein
+ * 2018). Blocks depend on nothing but themselves, so threads take them as they come,
+ * and the numbers are the same whoever takes them.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* Keys of a block. */
+#define BLOCK 256
+#define MOST_BOUNDS 4
+#define MOST_THREADS 256
+
+enum Type
+{
+	FLOATS,
+	HALVES,
+	BYTES
+};
+
+typedef struct Sweep
+{
+	const float *query;
+	const void *keys;
+	const int64_t *present;		/* which of the stored keys count, NULL for all */
+	const float *scale;			/* of each stored key, NULL for 1 */
+	const float *bound;			/* bounds of each stored key */
+	float	   *weights;
+	float	   *squares;
+	float	   *maxima;
+	double	   *sums;
+	enum Type	type;
+	ptrdiff_t	rows;			/* that count */
+	ptrdiff_t	width;			/* of a head */
+	ptrdiff_t	key_stride;
+	ptrdiff_t	bound_stride;
+	ptrdiff_t	weight_stride;
+	ptrdiff_t	maxima_stride;
+	ptrdiff_t	sums_stride;
+	int			heads;
+	int			bounds;
+} Sweep;
+
+typedef struct Mix
+{
+	const float *weights;
+	const float *factors;
+	float	   *scores;
+	float	   *tops;
+	ptrdiff_t	rows;
+	ptrdiff_t	weight_stride;
+	ptrdiff_t	factors_stride;
+	int			heads;
+} Mix;
+
+static inline ptrdiff_t
+stored_row(const Sweep *s, ptrdiff_t place)
+{
+	return s->present == NULL ? place : s->present[place];
+}
+
+#define BODY "sweep_body.h"
+#include "variants.h"
+#include "arguments.h"
+
+typedef void (*OfBlock) (const void *problem, ptrdiff_t block);
+
+static const OfBlock sweep_block[] = OF_EACH_SET(sweep_block);
+static const OfBlock mix_block[] = OF_EACH_SET(mix_block);
+
+/* ---- blocks by threads ---- */
+
+typedef struct Work
+{
+	OfBlock		of_block;
+	const void *problem;
+	ptrdiff_t	end;
+	atomic_ptrdiff_t next;
+} Work;
+
+static void *
+take_blocks(void *argument)
+{
+	Work	   *work = argument;
+	ptrdiff_t	block;
+
+	while ((block = atomic_fetch_add(&work->next, 1)) < work->end)
+		work->of_block(work->problem, block);
+	return NULL;
+}
+
+/*
+ * Blocks [first, end) by so many threads, this one among them. The others live for the
+ * call and take no signal but those of their own faults: a server's handlers belong
+ * to its main thread. Where the system gives fewer threads, these do all.
+ */
+static void
+run_blocks(OfBlock of_block, const void *problem, ptrdiff_t first, ptrdiff_t end, int threads)
+{
+	Work		work = {.of_block = of_block, .problem = problem, .end = end};
+	pthread_t	helpers[MOST_THREADS];
+	int			started = 0;
+	sigset_t	blocked;
+	sigset_t	previous;
+
+	atomic_init(&work.next, first);
+	if (threads > 1 && end - first > 1)
+	{
+		sigfillset(&blocked);
+		sigdelset(&blocked, SIGBUS);
+		sigdelset(&blocked, SIGSEGV);
+		sigdelset(&blocked, SIGFPE);
+		sigdelset(&blocked, SIGILL);
+		pthread_sigmask(SIG_BLOCK, &blocked, &previous);
+		while (started < threads - 1 && started < MOST_THREADS &&
+			   pthread_create(&helpers[started], NULL, take_blocks, &work) == 0)
+			started++;
+		pthread_sigmask(SIG_SETMASK, &previous, NULL);
+	}
+	take_blocks(&work);
+	while (started > 0)
+		pthread_join(helpers[--started], NULL);
+}
+
+/* ---- Python ---- */
+
+#define BLOCKS(rows) (((rows) + BLOCK - 1) / BLOCK)
+
+/* What is given for a range of blocks and how they are run. */
+typedef struct Run
+{
+	Py_ssize_t	first;
+	Py_ssize_t	end;
+	int			threads;
+	int			set;
+} Run;
+
+static int
+check_run(const Run *run, Py_ssize_t rows)
+{
+	if (0 <= run->first && run->first <= run->end && run->end <= BLOCKS(rows) && run->threads > 0)
+		return 1;
+	PyErr_SetString(PyExc_ValueError, "no such range of blocks, or no thread");
+	return 0;
+}
+
+static void
+run_with_interpreter_free(OfBlock of_block, const void *problem, const Run *run)
+{
+	Py_BEGIN_ALLOW_THREADS
+	run_blocks(of_block, problem, run->first, run->end, run->threads);
+	Py_END_ALLOW_THREADS
+}
+
+/* Matrices of a call, of which the last ones are written; released together. */
+typedef struct Matrices
+{
+	Py_buffer	views[9];
+	int			held;
+} Matrices;
+
+static Py_buffer *
+hold(Matrices *matrices, PyObject *object, const char *what, const char *formats, int flags)
+{
+	Py_buffer  *view = &matrices->views[matrices->held];
+
+	if (!get_matrix(object, view, what, formats, flags))
+		return NULL;
+	matrices->held++;
+	return view;
+}
+
+static void
+let_go(Matrices *matrices)
+{
+	while (matrices->held > 0)
+		PyBuffer_Release(&matrices->views[--matrices->held]);
+}
+
+static int
+has_shape(const Py_buffer *view, Py_ssize_t rows, Py_ssize_t columns)
+{
+	return view == NULL || (view->shape[0] == rows && view->shape[1] == columns);
+}
+
+static int
+present_rows_exist(const Py_buffer *present, Py_ssize_t stored)
+{
+	const int64_t *rows = present->buf;
+	int			exist = 1;
+
+	for (Py_ssize_t i = 0; i < present->shape[1]; i++)
+		exist &= rows[i] >= 0 && rows[i] < stored;
+	return exist;
+}
+
+static int
+make_sweep(PyObject *const *given, Matrices *held, Sweep *s)
+{
+	const Py_buffer *query = hold(held, given[0], "query", "f", 0);
+	const Py_buffer *keys = query ? hold(held, given[1], "keys", "feb", 0) : NULL;
+	const Py_buffer *present = keys && given[2] != Py_None ? hold(held, given[2], "present", "lq", 0) : NULL;
+	const Py_buffer *scale = !PyErr_Occurred() && given[3] != Py_None ? hold(held, given[3], "scale", "f", 0) : NULL;
+	const Py_buffer *bounds = PyErr_Occurred() ? NULL : hold(held, given[4], "bounds", "f", 0);
+	const Py_buffer *weights = bounds ? hold(held, given[5], "weights", "f", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *maxima = weights ? hold(held, given[6], "maxima", "f", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *sums = maxima ? hold(held, given[7], "sums", "d", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *squares = sums && given[8] != Py_None ? hold(held, given[8], "squares", "f", PyBUF_WRITABLE) : NULL;
+	Py_ssize_t	stored;
+	Py_ssize_t	rows;
+	Py_ssize_t	heads;
+
+	if (PyErr_Occurred())
+		return 0;
+	heads = query->shape[0];
+	stored = keys->shape[0];
+	rows = present != NULL ? present->shape[1] : stored;
+	s->type = keys->format[0] == 'f' ? FLOATS : keys->format[0] == 'e' ? HALVES : BYTES;
+	if (heads * query->shape[1] != keys->shape[1] || query->strides[0] != 4 * query->shape[1] || heads > INT_MAX ||
+		bounds->shape[0] > MOST_BOUNDS || !has_shape(bounds, bounds->shape[0], stored) ||
+		!has_shape(scale, 1, stored) || !has_shape(present, 1, rows) || !has_shape(weights, heads, rows) ||
+		!has_shape(maxima, BLOCKS(rows), heads) ||
+		!has_shape(sums, BLOCKS(rows), heads * (1 + 2 * bounds->shape[0])) ||
+		!has_shape(squares, 1, rows) || (squares != NULL) != (s->type == FLOATS) ||
+		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, stored))))
+	{
+		PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
+		return 0;
+	}
+	s->query = query->buf;
+	s->keys = keys->buf;
+	s->present = present != NULL ? present->buf : NULL;
+	s->scale = scale != NULL ? scale->buf : NULL;
+	s->bound = bounds->buf;
+	s->weights = weights->buf;
+	s->maxima = maxima->buf;
+	s->sums = sums->buf;
+	s->squares = squares != NULL ? squares->buf : NULL;
+	s->rows = rows;
+	s->width = query->shape[1];
+	s->key_stride = keys->strides[0] / keys->itemsize;
+	s->bound_stride = bounds->strides[0] / 4;
+	s->weight_stride = weights->strides[0] / 4;
+	s->maxima_stride = maxima->strides[0] / 4;
+	s->sums_stride = sums->strides[0] / 8;
+	s->heads = (int) heads;
+	s->bounds = (int) bounds->shape[0];
+	return 1;
+}
+
+static PyObject *
+module_sweep(PyObject *self, PyObject *args)
+{
+	PyObject   *given[9];
+	const char *name = NULL;
+	Matrices	matrices = {.held = 0};
+	Sweep		sweep;
+	Run			run;
+	int			done;
+
+	if (!PyArg_ParseTuple(args, "OOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
+						  &given[5], &given[6], &given[7], &given[8], &run.first, &run.end, &run.threads, &name) ||
+		(run.set = get_instruction_set(name)) < 0)
+		return NULL;
+	done = make_sweep(given, &matrices, &sweep) && check_run(&run, sweep.rows);
+	if (done)
+		run_with_interpreter_free(sweep_block[run.set], &sweep, &run);
+	let_go(&matrices);
+	return done ? Py_NewRef(Py_None) : NULL;
+}
+
+static int
+make_mix(PyObject *const *given, Matrices *held, Mix *m)
+{
+	const Py_buffer *weights = hold(held, given[0], "weights", "f", 0);
+	const Py_buffer *factors = weights ? hold(held, given[1], "factors", "f", 0) : NULL;
+	const Py_buffer *scores = factors ? hold(held, given[2], "scores", "f", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *tops = scores ? hold(held, given[3], "tops", "f", PyBUF_WRITABLE) : NULL;
+
+	if (tops == NULL)
+		return 0;
+	if (weights->shape[0] > INT_MAX || !has_shape(factors, BLOCKS(weights->shape[1]), weights->shape[0]) ||
+		!has_shape(scores, 1, weights->shape[1]) || !has_shape(tops, 1, BLOCKS(weights->shape[1])))
+	{
+		PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
+		return 0;
+	}
+	*m = (Mix) {
+		weights->buf, factors->buf, scores->buf, tops->buf, weights->shape[1],
+		weights->strides[0] / 4, factors->strides[0] / 4, (int) weights->shape[0]
+	};
+	return 1;
+}
+
+static PyObject *
+module_mix(PyObject *self, PyObject *args)
+{
+	PyObject   *given[4];
+	const char *name = NULL;
+	Matrices	matrices = {.held = 0};
+	Mix			mix;
+	Run			run = {.first = 0};
+	int			done;
+
+	if (!PyArg_ParseTuple(args, "OOOOi|z:mix", &given[0], &given[1], &given[2], &given[3], &run.threads, &name) ||
+		(run.set = get_instruction_set(name)) < 0)
+		return NULL;
+	done = make_mix(given, &matrices, &mix);
+	if (done)
+	{
+		run.end = BLOCKS(mix.rows);
+		done = check_run(&run, mix.rows);
+	}
+	if (done)
+		run_with_interpreter_free(mix_block[run.set], &mix, &run);
+	let_go(&matrices);
+	return done ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyMethodDef methods[] = {
+	{"sweep", module_sweep, METH_VARARGS,
+	"sweep(query, keys, present, scale, bounds, weights, maxima, sums, squares, first, end, threads, variant=None): "
+	"blocks first to end of the weights of a query, see sweep.pyi"},
+	{"mix", module_mix, METH_VARARGS,
+	"mix(weights, factors, scores, tops, threads, variant=None): sums of weights by factors, see sweep.pyi"},
+	{"variants", module_variants, METH_NOARGS, "variants() -> names of what this processor can run, the fastest first"},
+	{NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "sweep",
+	.m_doc = "Softmax weights of one query in one pass over the keys.",
+	.m_size = -1,
+	.m_methods = methods,
+};
+
+PyMODINIT_FUNC
+PyInit_sweep(void)
+{
+	PyObject   *made = PyModule_Create(&module);
+
+	if (made != NULL && PyModule_AddIntMacro(made, BLOCK) < 0)
+		Py_CLEAR(made);
+	return made;
+}

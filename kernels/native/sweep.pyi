@@ -1,0 +1,40 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+
+BLOCK: int
+"""Keys of a block."""
+
+def sweep(
+    query: F32,
+    keys: npt.NDArray[Any],
+    present: npt.NDArray[np.int64] | None,
+    scale: F32 | None,
+    bounds: F32,
+    weights: F32,
+    maxima: F32,
+    sums: npt.NDArray[np.float64],
+    squares: F32 | None,
+    first: int,
+    end: int,
+    threads: int,
+    variant: str | None = None,
+    /,
+) -> None:
+    """Write the blocks first to end of a query (H, w) over the keys at `present` (1, n), None for all.
+
+    keys (m, H * w): float32, float16 or int8, each times its scale (1, m). weights (H, n): e^(logit -
+    maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H * (1 + 2 c)): of
+    each head the sum of weights, and for each of bounds (c, m) the sums of weight * bound and of its square;
+    NaN where a logit is not finite. squares (1, n): <key, key>, of float32 keys only.
+    """
+
+def mix(
+    weights: F32, factors: F32, scores: F32, tops: F32, threads: int, variant: str | None = None, /
+) -> None:
+    """Write scores (1, n): sums over heads of weights (H, n) times factors (blocks, H); tops: each block's most."""
+
+def variants() -> list[str]: ...

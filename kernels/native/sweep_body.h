@@ -1,0 +1,214 @@
+/* sweep_body.h: BODY of variants.h for sweep.c. */
+#include "lanes.h"
+#include "exp.h"
+
+#define ELEMENT float
+#define ITEM(x) NAME(x##_floats)
+#define LOAD(p) LOAD_FLOATS(p)
+#define LOAD_SOME(p, n) LOAD_PART(p, n)
+#define SQUARES 1
+#include "dots.h"
+#include "sweep_block.h"
+#undef ELEMENT
+#undef ITEM
+#undef LOAD
+#undef LOAD_SOME
+#undef SQUARES
+
+#define SQUARES 0
+#define ELEMENT uint16_t
+#define ITEM(x) NAME(x##_halves)
+#define LOAD(p) LOAD_HALVES(p)
+#define LOAD_SOME(p, n) ({ \
+	uint16_t	some_[LANES] = {0}; \
+	memcpy(some_, (p), (n) * sizeof(uint16_t)); \
+	LOAD_HALVES(some_); })
+#include "dots.h"
+#include "sweep_block.h"
+#undef ELEMENT
+#undef ITEM
+#undef LOAD
+#undef LOAD_SOME
+
+#define ELEMENT int8_t
+#define ITEM(x) NAME(x##_bytes)
+#define LOAD(p) LOAD_BYTES(p)
+#define LOAD_SOME(p, n) ({ \
+	int8_t		some_[LANES] = {0}; \
+	memcpy(some_, (p), (n)); \
+	LOAD_BYTES(some_); })
+#include "dots.h"
+#include "sweep_block.h"
+#undef ELEMENT
+#undef ITEM
+#undef LOAD
+#undef LOAD_SOME
+#undef SQUARES
+
+/* Multiply values by others, and add up what is infinite or no number, which makes 0 into NaN. */
+INLINE float
+NAME(scaled) (float *values, const float *factors, int count)
+{
+	NAME(vector) wrong = {0};
+	float		sum = 0;
+	int			at = 0;
+
+	for (; at + LANES <= count; at += LANES)
+	{
+		NAME(vector) value = LOAD_FLOATS(values + at);
+
+		if (factors != NULL)
+		{
+			value *= LOAD_FLOATS(factors + at);
+			memcpy(values + at, &value, sizeof(value));
+		}
+		wrong += value * 0.0f;
+	}
+	for (; at < count; at++)
+	{
+		if (factors != NULL)
+			values[at] *= factors[at];
+		sum += values[at] * 0.0f;
+	}
+	for (int i = 0; i < LANES; i++)
+		sum += wrong[i];
+	return sum;
+}
+
+INLINE float
+NAME(maximum) (const float *values, int count)
+{
+	float		most = -INFINITY;
+	NAME(vector) largest = (NAME(vector)) {0} + most;
+	int			at = 0;
+
+	for (; at + LANES <= count; at += LANES)
+	{
+		NAME(vector) value = LOAD_FLOATS(values + at);
+		NAME(lanes) more = value > largest;
+
+		largest = (NAME(vector)) (((NAME(lanes)) value & more) | ((NAME(lanes)) largest & ~more));
+	}
+	for (int i = 0; i < LANES; i++)
+		most = largest[i] > most ? largest[i] : most;
+	for (; at < count; at++)
+		most = values[at] > most ? values[at] : most;
+	return most;
+}
+
+/* Turn logits into e^(logit - maximum); their sum. */
+INLINE double
+NAME(exponentials) (float *values, int count, float maximum)
+{
+	NAME(vector) total = {0};
+	double		sum = 0;
+
+	for (int at = 0; at < count; at += LANES)
+	{
+		const int	some = count - at < LANES ? count - at : LANES;
+		NAME(vector) value = some == LANES ? LOAD_FLOATS(values + at) : LOAD_PART(values + at, some);
+
+		value = NAME(exp_of_negative) (value - maximum);
+		memcpy(values + at, &value, some * sizeof(float));
+		if (some == LANES)
+			total += value;
+		else
+			for (int i = 0; i < some; i++)
+				sum += value[i];
+	}
+	for (int i = 0; i < LANES; i++)
+		sum += total[i];
+	return sum;
+}
+
+/* The sum of weights by a bound of each key, and of the squares of these products. */
+INLINE void
+NAME(moments) (const float *weights, const float *bounds, int count, double *sums)
+{
+	NAME(vector) first = {0};
+	NAME(vector) second = {0};
+	int			at = 0;
+
+	for (; at + LANES <= count; at += LANES)
+	{
+		NAME(vector) product = LOAD_FLOATS(weights + at) * LOAD_FLOATS(bounds + at);
+
+		first += product;
+		second += product * product;
+	}
+	sums[0] = sums[1] = 0;
+	for (int i = 0; i < LANES; i++)
+	{
+		sums[0] += first[i];
+		sums[1] += second[i];
+	}
+	for (; at < count; at++)
+	{
+		float		product = weights[at] * bounds[at];
+
+		sums[0] += product;
+		sums[1] += product * product;
+	}
+}
+
+TARGET static void
+NAME(sweep_block) (const void *problem, ptrdiff_t block)
+{
+	const Sweep *s = problem;
+	const ptrdiff_t start = block * BLOCK;
+	const int	count = s->rows - start < BLOCK ? (int) (s->rows - start) : BLOCK;
+	const int	nsums = 1 + 2 * s->bounds;
+	float		scale[BLOCK];
+	float		bounds[MOST_BOUNDS][BLOCK];
+
+	if (s->type == FLOATS)
+		NAME(block_logits_floats) (s, start, count);
+	else if (s->type == HALVES)
+		NAME(block_logits_halves) (s, start, count);
+	else
+		NAME(block_logits_bytes) (s, start, count);
+	for (int i = 0; i < count && s->scale != NULL; i++)
+		scale[i] = s->scale[stored_row(s, start + i)];
+	for (int b = 0; b < s->bounds; b++)
+		for (int i = 0; i < count; i++)
+			bounds[b][i] = s->bound[b * s->bound_stride + stored_row(s, start + i)];
+	for (int h = 0; h < s->heads; h++)
+	{
+		float	   *weights = s->weights + h * s->weight_stride + start;
+		double	   *sums = s->sums + block * s->sums_stride + h * nsums;
+		float		wrong = NAME(scaled) (weights, s->scale != NULL ? scale : NULL, count);
+		float		maximum = NAME(maximum) (weights, count);
+
+		s->maxima[block * s->maxima_stride + h] = maximum;
+		sums[0] = NAME(exponentials) (weights, count, maximum) + wrong;
+		for (int b = 0; b < s->bounds; b++)
+			NAME(moments) (weights, bounds[b], count, sums + 1 + 2 * b);
+	}
+}
+
+/* The mean over heads: scores of a block, and the largest of them. */
+TARGET static void
+NAME(mix_block) (const void *problem, ptrdiff_t block)
+{
+	const Mix  *m = problem;
+	const ptrdiff_t start = block * BLOCK;
+	const int	count = m->rows - start < BLOCK ? (int) (m->rows - start) : BLOCK;
+	const float *factors = m->factors + block * m->factors_stride;
+	float		scores[BLOCK + LANES];
+
+	for (int at = 0; at < count; at += LANES)
+	{
+		const int	some = count - at < LANES ? count - at : LANES;
+		NAME(vector) score = {0};
+
+		for (int h = 0; h < m->heads; h++)
+		{
+			const float *weights = m->weights + h * m->weight_stride + start + at;
+
+			score += factors[h] * (some == LANES ? LOAD_FLOATS(weights) : LOAD_PART(weights, some));
+		}
+		memcpy(scores + at, &score, sizeof(score));
+	}
+	memcpy(m->scores + start, scores, count * sizeof(float));
+	m->tops[block] = NAME(maximum) (scores, count);
+}

@@ -1,0 +1,140 @@
+/*
+ * variants.h: includes BODY once for each instruction set that the machine may have.
+ *
+ * BODY finds NAME(x): x with the instruction set in its name. TARGET: the attribute of
+ * functions that may use it. LANES: floats of a vector. LOAD_FLOATS(p), LOAD_HALVES(p),
+ * LOAD_BYTES(p): a vector of floats from floats, halves or signed bytes in memory.
+ * LOAD_PART(p, n): the first n < LANES floats from there, zeros behind them.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INLINE TARGET __attribute__((always_inline)) static inline
+#define UNALIGNED(vector, p) (*(const vector *) (p))
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define NAME(x) x##_avx512
+#define TARGET __attribute__((target("avx512f,prefer-vector-width=512")))
+#define LANES 16
+#define LOAD_FLOATS(p) UNALIGNED(unaligned_avx512, p)
+#define LOAD_PART(p, n) ((vector_avx512) _mm512_maskz_loadu_ps((__mmask16) ((1u << (n)) - 1), (p)))
+#define LOAD_HALVES(p) ((vector_avx512) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) (p))))
+#define LOAD_BYTES(p) \
+	((vector_avx512) _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *) (p)))))
+#include BODY
+#undef NAME
+#undef TARGET
+#undef LANES
+#undef LOAD_FLOATS
+#undef LOAD_PART
+#undef LOAD_HALVES
+#undef LOAD_BYTES
+
+static const int part_of_eight[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+#define NAME(x) x##_avx2
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define LANES 8
+#define LOAD_FLOATS(p) UNALIGNED(unaligned_avx2, p)
+#define LOAD_PART(p, n) \
+	((vector_avx2) _mm256_maskload_ps((p), _mm256_loadu_si256((const __m256i *) (part_of_eight + 8 - (n)))))
+#define LOAD_HALVES(p) ((vector_avx2) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) (p))))
+#define LOAD_BYTES(p) ((vector_avx2) _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *) (p)))))
+#include BODY
+#undef NAME
+#undef TARGET
+#undef LANES
+#undef LOAD_FLOATS
+#undef LOAD_PART
+#undef LOAD_HALVES
+#undef LOAD_BYTES
+#endif
+
+/* 128 bits, which every processor that PostgreSQL runs on has in some form. */
+typedef float four_floats __attribute__((vector_size(16)));
+typedef int32_t four_ints __attribute__((vector_size(16)));
+typedef int8_t four_bytes __attribute__((vector_size(4)));
+typedef uint16_t four_halves __attribute__((vector_size(8)));
+
+static inline four_floats
+load_four_halves(const void *p)
+{
+	four_halves halves;
+	four_ints	wide;
+	four_ints	sign;
+	four_floats size;
+
+	memcpy(&halves, p, sizeof(halves));
+	wide = __builtin_convertvector(halves, four_ints);
+	sign = (wide & 0x8000) << 16;
+	/* as the bits of a float the exponent is 112 too small, which a product mends, of denormals too */
+	size = (four_floats) ((wide & 0x7fff) << 13) * 0x1p112f;
+	return (four_floats) ((four_ints) size | sign);
+}
+
+static inline four_floats
+load_four_bytes(const void *p)
+{
+	four_bytes	bytes;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	return __builtin_convertvector(bytes, four_floats);
+}
+
+#define NAME(x) x##_four
+#define TARGET
+#define LANES 4
+#define LOAD_FLOATS(p) UNALIGNED(unaligned_four, p)
+#define LOAD_PART(p, n) ((vector_four) {(p)[0], (n) > 1 ? (p)[1] : 0, (n) > 2 ? (p)[2] : 0, 0})
+#define LOAD_HALVES(p) ((vector_four) load_four_halves(p))
+#define LOAD_BYTES(p) ((vector_four) load_four_bytes(p))
+#include BODY
+#undef NAME
+#undef TARGET
+#undef LANES
+#undef LOAD_FLOATS
+#undef LOAD_PART
+#undef LOAD_HALVES
+#undef LOAD_BYTES
+
+/* The instruction sets in the order of a table of what was made for each: the fastest first. */
+enum InstructionSet
+{
+#if defined(__x86_64__)
+	AVX512,
+	AVX2,
+#endif
+	FOUR,
+	INSTRUCTION_SETS
+};
+
+static const char *const instruction_set_names[] = {
+#if defined(__x86_64__)
+	"avx512", "avx2",
+#endif
+	"four"
+};
+
+/* Whether this processor, and the system's saving of its registers, has it. */
+static inline int
+has_instruction_set(int set)
+{
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	if (set == AVX512)
+		return __builtin_cpu_supports("avx512f") != 0;
+	if (set == AVX2)
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#endif
+	return set == FOUR;
+}
+
+/* One value for each instruction set that this machine may have. */
+#if defined(__x86_64__)
+#define OF_EACH_SET(x) {x##_avx512, x##_avx2, x##_four}
+#else
+#define OF_EACH_SET(x) {x##_four}
+#endif
