@@ -17,6 +17,8 @@ def mapped_packages() -> list[str]:
 
 # parameters that Python passes to all, and vectors passed between functions that are never called
 QUIET = ("-Wno-unused-parameter", "-Wno-psabi")
+# lanes of integers wrap around
+LANGUAGE = ("-std=gnu11", "-pthread", "-fwrapv")
 HEADERS = [str(path) for path in sorted(Path("kernels/native").glob("*.h"))]
 
 
@@ -26,7 +28,16 @@ def loops(name: str) -> Extension:
         f"ruattn_fdw.kernels.native.{name}",
         [f"kernels/native/{name}.c"],
         depends=HEADERS,
-        extra_compile_args=["-O3", "-std=gnu11", "-pthread", "-Wall", "-Wextra", "-Werror", *QUIET],
+        extra_compile_args=[
+            "-O3",
+            "-fwrapv",
+            "-std=gnu11",
+            "-pthread",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            *QUIET,
+        ],
     )
 
 

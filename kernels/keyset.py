@@ -20,40 +20,40 @@ class KeySet:
     ndim = 2
 
     def __init__(self, stored: F32, present: Rows | None = None) -> None:
-        self._stored, self.present = stored, present
+        self.stored, self.present = stored, present
         self._copied: Callable[[], F32 | None] = lambda: None
 
     def __len__(self) -> int:
-        return len(self._stored if self.present is None else self.present)
+        return len(self.stored if self.present is None else self.present)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n, d)."""
-        return len(self), self._stored.shape[1]
+        return len(self), self.stored.shape[1]
 
     @property
     def nbytes(self) -> int:
         """Bytes that `dense` takes."""
-        return len(self) * int(self._stored.shape[1]) * self._stored.itemsize
+        return len(self) * int(self.stored.shape[1]) * self.stored.itemsize
 
     def __getitem__(self, rows: Rows | slice | int) -> F32:
         """The keys at these indexes: a view where they lie together."""
         if self.present is None:
-            part: F32 = self._stored[rows]
+            part: F32 = self.stored[rows]
             return part
         places = self.present[rows]
         if isinstance(rows, slice) and len(places) and places[-1] - places[0] == len(places) - 1:
-            return self._stored[places[0] : places[-1] + 1]
-        chosen: F32 = self._stored[places]
+            return self.stored[places[0] : places[-1] + 1]
+        chosen: F32 = self.stored[places]
         return chosen
 
     def dense(self) -> F32:
         """All keys in one array: a copy where rows are absent, shared by all who use it at a time."""
         if self.present is None:
-            return self._stored
+            return self.stored
         copied = self._copied()
         if copied is None:
-            copied = self._stored[self.present]
+            copied = self.stored[self.present]
             self._copied = weakref.ref(copied)
         return copied
 
@@ -65,7 +65,7 @@ class KeySet:
         width = int(places[-1] - places[0]) + 1
         if width == len(places) or width > _MOSTLY * len(places):
             return None
-        return self._stored[places[0] : places[0] + width], places - places[0]
+        return self.stored[places[0] : places[0] + width], places - places[0]
 
 
 def as_keyset(keys: F32 | KeySet) -> KeySet:

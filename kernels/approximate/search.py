@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, spans, uninterrupted
 from ..attend import HEAVY, checked_heads, checked_normaliser, over_no_keys, slices_of
-from ..core.dot import DOT_FEATURES
-from ..core.flash_v2 import online_exponentials
 from ..logits import check_width
 from ..mechanism import Mechanism, parse_options, parse_temperature
 from ..problem import Options
-from ..softmax import State, exponentials
-from ..weights import Weights
+from ..softmax import State
+from ..weights import Answer, of_exact_logits
 from .codes import CODES, Arrays, ResidualSum
 from .contest import Contest, Softmax
 from .estimate import Bound, TooManyError, approximate_logits, refuse_overflow
@@ -25,32 +22,11 @@ from .normaliser import Normaliser, stored
 ExactKeys = Callable[[npt.NDArray[np.int64]], F32]
 """Indexes (c,) of stored rows -> their keys (c, d)."""
 
-MOST_ROWS = 4096
-"""The largest k: further down float32 decides the order of rows."""
-
 _SHARE = 10
 """One row in so many may be read exactly."""
 
 _FEW = 1024
 """Rows that may be read exactly however few there are."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The weights of the rows (c,) of which the keys were read, in ascending order; the top k are among them.
-
-    rows: indexes among the present ones, as of a KeySet.
-    """
-
-    weights: Weights
-    rows: Rows
-
-
-def serves(mechanism: Mechanism, options: Options, k: int | None) -> bool:
-    """Whether `search` knows the mechanism under these options, and so many rows."""
-    dots = mechanism.features is DOT_FEATURES and mechanism.pairwise(options) and not mechanism.kernel
-    softmax = mechanism.normalise in (exponentials, online_exponentials)
-    return dots and softmax and k is not None and k <= MOST_ROWS
 
 
 def search(
@@ -138,23 +114,10 @@ class _Reader:
 
     def answer(self, whole: State) -> Answer:
         """The weights of the rows that were read."""
-        order = np.argsort(self.rows)
-        exact = np.ascontiguousarray(self.exact[:, order])
-        head_scores = whole.weights(exact)
-        if not np.isfinite(head_scores.astype(np.float32)).all():
+        answer = of_exact_logits(self.rows, self.exact, whole)
+        if not np.isfinite(answer.weights.head_scores).all():
             raise TooManyError("a normaliser that is less than the logits")
-        logit = exact.mean(axis=0)
-        slack = np.full(len(order), EPS32 * (2 * np.abs(logit).max() + 200), np.float32)
-        weights = Weights(
-            head_scores.mean(axis=0).astype(np.float32),
-            logit.astype(np.float32),
-            head_scores.astype(np.float32),
-            whole.lse,
-            whole,
-            lambda rows: exact[:, rows],
-            slack,
-        )
-        return Answer(weights, self.rows[order])
+        return answer
 
 
 def _prove(

@@ -33,6 +33,22 @@ module_variants(PyObject *self, PyObject *unused)
 	return names;
 }
 
+static const char *
+type_of_format(char format)
+{
+	switch (format)
+	{
+		case 'f':
+			return "float32";
+		case 'd':
+			return "float64";
+		case 'e':
+			return "float16, or of float32 or int8";
+		default:
+			return "int64";
+	}
+}
+
 /*
  * A matrix (rows, columns) of one of these formats, its columns side by side. False, with
  * an exception set, if it is none.
@@ -45,7 +61,7 @@ get_matrix(PyObject *object, Py_buffer *view, const char *what, const char *form
 	if (view->ndim == 2 && strlen(view->format) == 1 && strchr(formats, view->format[0]) != NULL &&
 		view->strides[0] % view->itemsize == 0 && (view->strides[1] == view->itemsize || view->shape[1] < 2))
 		return 1;
-	PyErr_Format(PyExc_ValueError, "%s must be a matrix of format %s, row by row", what, formats);
+	PyErr_Format(PyExc_ValueError, "%s must be a matrix of %s, row by row", what, type_of_format(formats[0]));
 	PyBuffer_Release(view);
 	return 0;
 }

@@ -11,7 +11,8 @@
 /* Keys read side by side: memory gives more when it is asked for several things at once. */
 #define TOGETHER 4
 /* How many bytes ahead of its use memory is asked for. */
-#define AHEAD 8192
+#define AHEAD 16384
+#define CACHE_LINE 64
 
 /*
  * The products of TOGETHER keys' slices with those of the query, and the keys'
@@ -28,6 +29,10 @@ ITEM(keys_together) (const float *query, const ELEMENT *const *keys, int heads, 
 		NAME(vector) dots[TOGETHER] = {{0}};
 		const ptrdiff_t end = at + width;
 
+		for (ptrdiff_t line = at; line < end; line += CACHE_LINE / sizeof(ELEMENT))
+#pragma GCC unroll 4
+			for (int k = 0; k < TOGETHER; k++)
+				__builtin_prefetch((const char *) (keys[k] + line) + AHEAD);
 		for (; at + LANES <= end; at += LANES)
 		{
 			NAME(vector) own = LOAD_FLOATS(query + at);
@@ -37,7 +42,6 @@ ITEM(keys_together) (const float *query, const ELEMENT *const *keys, int heads, 
 			{
 				NAME(vector) part = LOAD(keys[k] + at);
 
-				__builtin_prefetch((const char *) (keys[k] + at) + AHEAD);
 				dots[k] += own * part;
 				if (SQUARES)
 					squares[k] += part * part;
@@ -82,11 +86,7 @@ ITEM(few_keys) (const float *query, const ELEMENT *const *keys, int count, int h
 	for (int row = 0; row < LANES; row += TOGETHER)
 		ITEM(keys_together) (query, keys + row, heads, width, sums + row * step);
 	for (int h = 0; h < heads; h++)
-	{
-		NAME(vector) dots = NAME(sums) (sums + h, step);
-
-		memcpy(out + h * out_stride, &dots, count * sizeof(float));
-	}
+		NAME(store) (out + h * out_stride, NAME(sums) (sums + h, step), count);
 	if (SQUARES)
 	{
 		NAME(vector) more = NAME(sums) (sums + heads, step);

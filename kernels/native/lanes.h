@@ -6,18 +6,28 @@ typedef float NAME(vector) __attribute__((vector_size(LANES * 4)));
 typedef float NAME(unaligned) __attribute__((vector_size(LANES * 4), aligned(4)));
 typedef int NAME(lanes) __attribute__((vector_size(LANES * 4)));
 
-/* One step of adding up LANES vectors into one: lanes with bit `bit` are b's, summed in pairs. */
-INLINE NAME(vector)
-NAME(join) (NAME(vector) a, NAME(vector) b, int bit)
+/* Write the first n <= LANES floats. Nearly always n is LANES, which the compiler is to know. */
+INLINE void
+NAME(store) (float *p, NAME(vector) value, ptrdiff_t n)
 {
-	NAME(lanes) own;
-	NAME(lanes) other;
+	if (n == LANES)
+		memcpy(p, &value, sizeof(value));
+	else
+		for (ptrdiff_t i = 0; i < n; i++)
+			p[i] = value[i];
+}
 
-	for (int i = 0; i < LANES; i++)
-	{
-		own[i] = (i & bit) ? LANES + i : i;
-		other[i] = (i & bit) ? LANES + (i ^ bit) : (i ^ bit);
-	}
+/* Lanes with bit `bit` are the second vector's: their own ones, and what is to be added to them. */
+#define OWN(i) (((i) & bit) ? LANES + (i) : (i))
+#define OTHER(i) (((i) & bit) ? LANES + ((i) ^ bit) : ((i) ^ bit))
+
+/* One step of adding up LANES vectors into one: pairs of lanes of two vectors are summed into lanes of one. */
+INLINE NAME(vector)
+NAME(join) (NAME(vector) a, NAME(vector) b, const int bit)
+{
+	const NAME(lanes) own = {EACH_LANE(OWN)};
+	const NAME(lanes) other = {EACH_LANE(OTHER)};
+
 	return __builtin_shuffle(a, b, own) + __builtin_shuffle(a, b, other);
 }
 
@@ -27,12 +37,20 @@ NAME(sums) (const NAME(vector) *vectors, int step)
 {
 	NAME(vector) tree[LANES];
 
-	for (int i = 0; i < LANES; i++)
-		tree[i] = vectors[i * step];
-#pragma GCC unroll 4
-	for (int bit = 1; bit < LANES; bit *= 2)
 #pragma GCC unroll 8
-		for (int i = 0; i < LANES / 2 / bit; i++)
-			tree[i] = NAME(join) (tree[2 * i], tree[2 * i + 1], bit);
+	for (int i = 0; i < LANES / 2; i++)
+		tree[i] = NAME(join) (vectors[2 * i * step], vectors[(2 * i + 1) * step], 1);
+#pragma GCC unroll 8
+	for (int i = 0; i < LANES / 4; i++)
+		tree[i] = NAME(join) (tree[2 * i], tree[2 * i + 1], 2);
+#pragma GCC unroll 8
+	for (int i = 0; i < LANES / 8; i++)
+		tree[i] = NAME(join) (tree[2 * i], tree[2 * i + 1], 4);
+#pragma GCC unroll 8
+	for (int i = 0; i < LANES / 16; i++)
+		tree[i] = NAME(join) (tree[2 * i], tree[2 * i + 1], 8);
 	return tree[0];
 }
+
+#undef OWN
+#undef OTHER

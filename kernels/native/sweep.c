@@ -207,7 +207,7 @@ static int
 make_sweep(PyObject *const *given, Matrices *held, Sweep *s)
 {
 	const Py_buffer *query = hold(held, given[0], "query", "f", 0);
-	const Py_buffer *keys = query ? hold(held, given[1], "keys", "feb", 0) : NULL;
+	const Py_buffer *keys = query ? hold(held, given[1], "keys", "efb", 0) : NULL;
 	const Py_buffer *present = keys && given[2] != Py_None ? hold(held, given[2], "present", "lq", 0) : NULL;
 	const Py_buffer *scale = !PyErr_Occurred() && given[3] != Py_None ? hold(held, given[3], "scale", "f", 0) : NULL;
 	const Py_buffer *bounds = PyErr_Occurred() ? NULL : hold(held, given[4], "bounds", "f", 0);

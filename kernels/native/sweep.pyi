@@ -35,6 +35,6 @@ def sweep(
 def mix(
     weights: F32, factors: F32, scores: F32, tops: F32, threads: int, variant: str | None = None, /
 ) -> None:
-    """Write scores (1, n): sums over heads of weights (H, n) times factors (blocks, H); tops: each block's most."""
+    """Write scores (1, n), weights (H, n) times factors (blocks, H), and the top of each block."""
 
 def variants() -> list[str]: ...

@@ -109,7 +109,7 @@ NAME(exponentials) (float *values, int count, float maximum)
 		NAME(vector) value = some == LANES ? LOAD_FLOATS(values + at) : LOAD_PART(values + at, some);
 
 		value = NAME(exp_of_negative) (value - maximum);
-		memcpy(values + at, &value, some * sizeof(float));
+		NAME(store) (values + at, value, some);
 		if (some == LANES)
 			total += value;
 		else

@@ -2,8 +2,9 @@
  * variants.h: includes BODY once for each instruction set that the machine may have.
  *
  * BODY finds NAME(x): x with the instruction set in its name. TARGET: the attribute of
- * functions that may use it. LANES: floats of a vector. LOAD_FLOATS(p), LOAD_HALVES(p),
- * LOAD_BYTES(p): a vector of floats from floats, halves or signed bytes in memory.
+ * functions that may use it. LANES: floats of a vector. EACH_LANE(x): x(0), x(1), ...
+ * LOAD_FLOATS(p), LOAD_HALVES(p), LOAD_BYTES(p): a vector of floats from floats, halves
+ * or signed bytes in memory.
  * LOAD_PART(p, n): the first n < LANES floats from there, zeros behind them.
  */
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #define NAME(x) x##_avx512
 #define TARGET __attribute__((target("avx512f,prefer-vector-width=512")))
 #define LANES 16
+#define EACH_LANE(x) x(0), x(1), x(2), x(3), x(4), x(5), x(6), x(7), x(8), x(9), x(10), x(11), x(12), x(13), x(14), x(15)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_avx512, p)
 #define LOAD_PART(p, n) ((vector_avx512) _mm512_maskz_loadu_ps((__mmask16) ((1u << (n)) - 1), (p)))
 #define LOAD_HALVES(p) ((vector_avx512) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) (p))))
@@ -28,6 +30,7 @@
 #undef NAME
 #undef TARGET
 #undef LANES
+#undef EACH_LANE
 #undef LOAD_FLOATS
 #undef LOAD_PART
 #undef LOAD_HALVES
@@ -38,6 +41,7 @@ static const int part_of_eight[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0
 #define NAME(x) x##_avx2
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define LANES 8
+#define EACH_LANE(x) x(0), x(1), x(2), x(3), x(4), x(5), x(6), x(7)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_avx2, p)
 #define LOAD_PART(p, n) \
 	((vector_avx2) _mm256_maskload_ps((p), _mm256_loadu_si256((const __m256i *) (part_of_eight + 8 - (n)))))
@@ -47,6 +51,7 @@ static const int part_of_eight[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0
 #undef NAME
 #undef TARGET
 #undef LANES
+#undef EACH_LANE
 #undef LOAD_FLOATS
 #undef LOAD_PART
 #undef LOAD_HALVES
@@ -87,6 +92,7 @@ load_four_bytes(const void *p)
 #define NAME(x) x##_four
 #define TARGET
 #define LANES 4
+#define EACH_LANE(x) x(0), x(1), x(2), x(3)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_four, p)
 #define LOAD_PART(p, n) ((vector_four) {(p)[0], (n) > 1 ? (p)[1] : 0, (n) > 2 ? (p)[2] : 0, 0})
 #define LOAD_HALVES(p) ((vector_four) load_four_halves(p))
@@ -95,6 +101,7 @@ load_four_bytes(const void *p)
 #undef NAME
 #undef TARGET
 #undef LANES
+#undef EACH_LANE
 #undef LOAD_FLOATS
 #undef LOAD_PART
 #undef LOAD_HALVES

@@ -7,9 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ruattn_fdw.kernels.weights import Weights
+from ruattn_fdw import host_api
+from ruattn_fdw.kernels.ranking import ranked
+from ruattn_fdw.kernels.weights import Answer, Weights
 from ruattn_fdw.source.batch import Batch
 from ruattn_fdw.source.relation import Source
+from ruattn_fdw.source.rows import Rows
 
 
 class Identified(Protocol):
@@ -41,6 +44,12 @@ def ranked_batches(
             columns["head_scores"] = np.ascontiguousarray(weights.head_scores[:, chunk].T)
         yield Batch(len(chunk), columns)
         start += len(chunk)
+
+
+def answer_batches(answer: Answer, rows: Rows, k: int, wanted: Sequence[str]) -> Iterator[Batch]:
+    """Batches of the k best of an answer's rows, which are given as `rows`."""
+    chunks = ranked(answer.weights, rows.ids, k, host_api.check_interrupts)
+    return ranked_batches(chunks, answer.weights, rows, wanted)
 
 
 def shown_logits(weights: Weights, chunk: np.ndarray) -> Any:

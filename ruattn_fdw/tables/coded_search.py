@@ -10,10 +10,11 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.cache.coded import CodedRows
 from ruattn_fdw.cache.rows import read_coded
-from ruattn_fdw.kernels import ranking
 from ruattn_fdw.kernels.approximate.estimate import TooManyError
-from ruattn_fdw.kernels.approximate.search import Answer, search, serves
+from ruattn_fdw.kernels.approximate.search import search
+from ruattn_fdw.kernels.best import serves
 from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.weights import Answer
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch
@@ -21,7 +22,7 @@ from ruattn_fdw.source.ids import as_id
 from ruattn_fdw.source.relation import Source
 from ruattn_fdw.source.rows import NO_ROWS, Rows, read_vector
 from ruattn_fdw.tables import shared
-from ruattn_fdw.tables.answers import ranked_batches
+from ruattn_fdw.tables.answers import answer_batches
 
 
 def search_codes(
@@ -48,9 +49,7 @@ def search_codes(
     if answer is None:
         memo["coded"] = (source, None)
         return None
-    ids = rows.ids[answer.rows]
-    chunks = ranking.ranked(answer.weights, ids, arguments["k"], host_api.check_interrupts)
-    return ranked_batches(chunks, answer.weights, Rows(ids, NO_ROWS.keyset, 0), wanted)
+    return answer_batches(answer, Rows(rows.ids[answer.rows], NO_ROWS.keyset, 0), arguments["k"], wanted)
 
 
 def _answer(

@@ -12,16 +12,18 @@ from ruattn_fdw import host_api
 from ruattn_fdw.cache.rows import explained, read_rows
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
-from ruattn_fdw.kernels import attend, ranking
+from ruattn_fdw.kernels import attend, best, ranking
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options
+from ruattn_fdw.kernels.weights import Answer
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import as_id, number_of
 from ruattn_fdw.source.relation import Source, estimated_rows, resolve
 from ruattn_fdw.source.rows import Rows, check_dimensions, read_vector
 from ruattn_fdw.tables import late_interaction, ordering, shared
-from ruattn_fdw.tables.answers import name_row, ranked_batches
+from ruattn_fdw.tables.answers import answer_batches, name_row, ranked_batches
 from ruattn_fdw.tables.coded_search import search_codes
+from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
 
 STARTUP_COST = 10.0
@@ -100,6 +102,9 @@ class MhaSearch(AttentionTable):
         fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
         check_dimensions(query, rows, source, fitting)
         with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
+            answer = _best(mechanism, query, rows, arguments, settings)
+            if answer is not None:
+                return answer_batches(answer, rows.take(answer.rows), arguments["k"], wanted)
             weights = attend.attend(
                 mechanism,
                 query,
@@ -128,6 +133,24 @@ class MhaSearch(AttentionTable):
         shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.explain_mechanism(arguments, SEARCH.name)
         return [mechanism, *explain_source(arguments, SEARCH.name), ("Parameters", arguments.summary())]
+
+
+def _best(
+    mechanism: Mechanism, query: np.ndarray, rows: Rows, arguments: Arguments, settings: dict[str, Any]
+) -> Answer | None:
+    """The best rows in one pass, None where that is not for the mechanism, or not enough."""
+    if not best.serves(mechanism, settings["options"], arguments["k"]):
+        return None
+    return best.best_rows(
+        mechanism,
+        query,
+        rows.keyset,
+        arguments["k"],
+        **settings,
+        normaliser=arguments["normaliser"],
+        threads=THREADS.count,
+        checkpoint=host_api.check_interrupts,
+    )
 
 
 def settle_source(arguments: Arguments, mechanism: Mechanism) -> Source:

@@ -10,8 +10,9 @@ import pytest
 from approximate_cases import DTYPES, KINDS, Approximate, hard_keys, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruattn_fdw.kernels.approximate.search import TooManyError, serves
+from ruattn_fdw.kernels.approximate.search import TooManyError
 from ruattn_fdw.kernels.attend import attend
+from ruattn_fdw.kernels.best import serves
 from ruattn_fdw.kernels.mechanism import parse_options
 from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.registry import find

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ruattn_fdw.kernels.approximate.search import MOST_ROWS, serves
+from ruattn_fdw.kernels.best import MOST_ROWS, serves
 from ruattn_fdw.kernels.mechanism import parse_options
 from ruattn_fdw.kernels.registry import MECHANISMS, find
 

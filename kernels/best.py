@@ -1,0 +1,142 @@
+"""The k best rows of one query over all keys, in one pass: the answer that `attend` and `ranked` give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, spans, uninterrupted
+from .attend import HEAVY, checked_heads, checked_normaliser, slices_of
+from .core.dot import DOT_FEATURES
+from .core.flash_v2 import online_exponentials
+from .keyset import KeySet
+from .logits import check_width
+from .mechanism import Mechanism, parse_options, parse_temperature
+from .problem import Options
+from .softmax import State, exponentials, settle
+from .sweep import LEAST, Sweep, largest
+from .weights import Answer, of_exact_logits
+
+MOST_ROWS = 4096
+"""The largest k: further down float32 decides the order of rows."""
+
+MOST_RIVALS = 16384
+"""Rows that may be scored in float64, before all of them are weighed the general way."""
+
+_COARSE = 1e-3 / EPS32
+"""Logits that float32 rounds by more than a thousandth."""
+
+
+def serves(mechanism: Mechanism, options: Options, k: int | None) -> bool:
+    """Whether one pass knows the mechanism under these options, and so many rows."""
+    dots = mechanism.features is DOT_FEATURES and mechanism.pairwise(options) and not mechanism.kernel
+    softmax = mechanism.normalise in (exponentials, online_exponentials)
+    return dots and softmax and k is not None and k <= MOST_ROWS
+
+
+def best_rows(
+    mechanism: Mechanism,
+    query: Floats,
+    keys: KeySet,
+    k: int,
+    *,
+    num_heads: int | None = None,
+    temperature: float | None = None,
+    options: Mapping[str, object] | None = None,
+    normaliser: Floats | None = None,
+    threads: int = 1,
+    checkpoint: Checkpoint = uninterrupted,
+) -> Answer | None:
+    """The weights of the k best rows and some more for a query (d,), of a mechanism that `serves` knows.
+
+    Everything is as of `attend`, and so is what it raises of shapes and options. None where logits overflow
+    or are coarse, scores vanish, or too many rows are close to each other: there `attend` is to be asked.
+    """
+    heads = checked_heads(mechanism, query, num_heads)
+    divisor = parse_temperature(mechanism, temperature)
+    chosen = parse_options(mechanism, options or {})
+    given = checked_normaliser(normaliser, heads)
+    if not len(keys):
+        return None
+    check_width(mechanism, query.size, keys.shape[1], heads, chosen)
+    with np.errstate(all="ignore"):
+        return _Search(mechanism, slices_of(query, heads), divisor, chosen, keys, threads, checkpoint).best(
+            min(k, len(keys)), given
+        )
+
+
+class _Search:
+    """One query (H, w) before its keys."""
+
+    def __init__(
+        self,
+        mechanism: Mechanism,
+        slices: F64,
+        divisor: float,
+        options: Options,
+        keys: KeySet,
+        threads: int,
+        checkpoint: Checkpoint,
+    ) -> None:
+        assert mechanism.features is not None
+        scaled = np.asarray(mechanism.features.queries(slices, divisor, options), np.float64)
+        self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
+        self._keys, self._heads, self._checkpoint = keys, len(slices), checkpoint
+        self._sweep = Sweep(
+            scaled.astype(np.float32),
+            keys.stored,
+            keys.present,
+            None,
+            (),
+            threads=threads,
+            checkpoint=checkpoint,
+        )
+        length = float(np.sqrt((scaled * scaled).sum(axis=1)).max())
+        self._per_length = (scaled.shape[1] + 4) * EPS32 * length
+
+    def best(self, k: int, normaliser: F64 | None) -> Answer | None:
+        """The answer for k >= 1 rows, and None where one pass is not enough."""
+        state = self._sweep.state()
+        if not np.isfinite(state.total).all() or np.abs(state.maximum).max() > _COARSE:
+            return None
+        under = state if normaliser is None else State(normaliser, np.ones(self._heads))
+        scores, tops = self._sweep.scores(under)
+        rows = largest(scores, tops, max(k, HEAVY))
+        logits = self._exact(rows)
+        whole = under
+        if normaliser is None:
+            whole = settle(state, self._sweep.weights(rows, state), logits)
+        exact = whole.weights(logits).mean(axis=0)
+        least = float(np.partition(exact, len(exact) - k)[len(exact) - k])
+        if not (least >= LEAST and exact.max() <= 1 + EPS32):
+            return None
+        rivals = self._not_below(scores, least * np.exp(-np.abs(whole.lse - under.lse).max()))
+        if len(rivals) > MOST_RIVALS:
+            return None
+        new = np.setdiff1d(rivals, rows, assume_unique=True)
+        return of_exact_logits(np.append(rows, new), np.hstack([logits, self._exact(new)]), whole)
+
+    def _exact(self, rows: Rows) -> F64:
+        """float64 logits (H, c)."""
+        out = np.empty((self._heads, len(rows)))
+        for span in spans(len(rows), 8 * self._keys.shape[1]):
+            self._scorer.logits(self._keys[rows[span]].astype(np.float64), out[:, span])
+            self._checkpoint()
+        return out
+
+    def _not_below(self, scores: F32, least: float) -> Rows:
+        """The rows whose score may be at least that, whatever float32 made of their logits.
+
+        A logit is off by (w + 4) u |q| |k| at most (Higham, ASNA section 3.1).
+        """
+        squares = self._sweep.squares
+        rows = np.flatnonzero(scores >= least * np.exp(-self._off(squares.max())))
+        near: Rows = rows[scores[rows] >= least * np.exp(-self._off(squares[rows]))]
+        return near
+
+    def _off(self, squares: F32 | np.float32) -> F64:
+        """How far logarithms of scores of keys with these squares can be off."""
+        lengths = np.sqrt(np.float64(squares) + self._keys.shape[1] * TINY32)
+        off: F64 = self._per_length * lengths + self._sweep.rounding()
+        return off

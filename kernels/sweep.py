@@ -1,0 +1,116 @@
+"""One pass over all keys for the weights of one query, by blocks, and the rows of the largest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import EPS32, F32, F64, Checkpoint, Rows
+from .native import sweep as native
+from .softmax import State
+
+BYTES_PER_CALL = 64 * 2**20
+"""Memory of keys that is read between two checkpoints."""
+
+LEAST = 1e-30
+"""Scores from here on lose nothing to underflow: weights under e^-87 of their block's largest count 0."""
+
+
+class Sweep:
+    """Weights of a query (H, w) over the keys that count, each relative to the largest of its block and head.
+
+    squares (n,): <key, key> of float32 keys. sums (H, 1 + 2 c): of the weights relative to `maximum`, and of
+    weight * bound and its square for each bound.
+    """
+
+    squares: F32
+
+    def __init__(
+        self,
+        query: F32,
+        keys: npt.NDArray[Any],
+        present: Rows | None,
+        scale: F32 | None,
+        bounds: Sequence[F32],
+        *,
+        threads: int,
+        checkpoint: Checkpoint,
+    ) -> None:
+        """keys (m, H * w), float32, float16 or int8, times scale (m,); present (n,): those that count."""
+        n, heads = len(keys) if present is None else len(present), len(query)
+        blocks = -(-n // native.BLOCK)
+        self._threads = threads
+        self._weights = np.empty((heads, n), np.float32)
+        self._maxima = np.empty((blocks, heads), np.float32)
+        self.squares = np.empty(n if scale is None else 0, np.float32)
+        sums = np.empty((blocks, heads * (1 + 2 * len(bounds))))
+        step = max(1, BYTES_PER_CALL // (native.BLOCK * max(1, keys.strides[0])))
+        for first in range(0, blocks, step):
+            native.sweep(
+                query,
+                keys,
+                None if present is None else present[None],
+                None if scale is None else scale[None],
+                np.stack(bounds) if bounds else np.empty((0, len(keys)), np.float32),
+                self._weights,
+                self._maxima,
+                sums,
+                self.squares[None] if scale is None else None,
+                first,
+                min(first + step, blocks),
+                threads,
+            )
+            checkpoint()
+        self._maximum = self._maxima.max(axis=0).astype(np.float64)
+        by_block = sums.reshape(blocks, heads, -1)
+        by_block[:, :, 2::2] *= self._relative()[:, :, None]
+        self.sums: F64 = (by_block * self._relative()[:, :, None]).sum(axis=0)
+
+    def state(self) -> State:
+        """The softmax over all keys; its total is NaN where a logit is not finite."""
+        return State(self._maximum, self.sums[:, 0])
+
+    def scores(self, softmax: State) -> tuple[F32, F32]:
+        """The mean over heads (n,) of the weights under this softmax, and the largest of each block."""
+        n, heads = self._weights.shape[1], len(self._weights)
+        scores, tops = np.empty((1, n), np.float32), np.empty((1, len(self._maxima)), np.float32)
+        factors = self._under(softmax) / heads
+        native.mix(self._weights, factors.astype(np.float32), scores, tops, self._threads)
+        return scores[0], tops[0]
+
+    def weights(self, rows: Rows, softmax: State) -> F64:
+        """The weights (H, c) of rows under this softmax."""
+        result: F64 = self._weights[:, rows] * self._under(softmax)[rows // native.BLOCK].T
+        return result
+
+    def rounding(self) -> float:
+        """How far float32 arithmetic alone takes the logarithm of a score, where it is at least LEAST.
+
+        In units of 2^-24: 88 for the difference of two logits, 8 for its exponential, and sums over heads.
+        """
+        return (112 + len(self._weights)) * EPS32
+
+    def _relative(self) -> F64:
+        """What turns sums of a block into sums relative to the largest of all logits (blocks, H)."""
+        relative: F64 = np.exp(self._maxima - self._maximum)
+        return relative
+
+    def _under(self, softmax: State) -> F64:
+        under: F64 = np.exp(self._maxima - softmax.maximum) / softmax.total
+        return under
+
+
+def largest(scores: F32, tops: F32, count: int) -> Rows:
+    """The rows of the `count` largest scores (n,), or of all; tops: the largest of each block."""
+    if count < len(tops):
+        least = np.partition(tops, len(tops) - count)[len(tops) - count]
+        rows = np.flatnonzero(scores >= least)
+        scores = scores[rows]
+    else:
+        rows = np.arange(len(scores))
+    if count < len(rows):
+        rows = rows[np.argpartition(scores, len(rows) - count)[len(rows) - count :]]
+    return rows

@@ -1,0 +1,157 @@
+"""The native pass over all keys, in every variant that this processor can run."""
+
+import numpy as np
+import pytest
+from ruattn_fdw.kernels.approximate.codes import encode
+from ruattn_fdw.kernels.native import sweep
+
+VARIANTS = sweep.variants()
+HEADS, WIDTH = 3, 20
+
+
+def keys_of(dtype, n):
+    random = np.random.RandomState(n)
+    keys = random.standard_normal((n, HEADS * WIDTH)).astype(np.float32)
+    if dtype == "float32":
+        return keys, None
+    sections = encode(keys, dtype)
+    return sections["codes"], sections["scale"]
+
+
+class Swept:
+    """What `sweep` writes for a query over keys."""
+
+    def __init__(self, query, keys, scale=None, present=None, bounds=None, threads=1, variant=None):
+        n = len(keys) if present is None else len(present)
+        bounds = np.empty((0, len(keys)), np.float32) if bounds is None else bounds
+        blocks = -(-n // sweep.BLOCK)
+        self.weights = np.full((len(query), n + 1), np.nan, np.float32)
+        self.maxima = np.full((blocks, len(query)), np.nan, np.float32)
+        self.sums = np.full((blocks, len(query) * (1 + 2 * len(bounds))), np.nan)
+        self.squares = np.full((1, n), np.nan, np.float32) if keys.dtype == np.float32 else None
+        sweep.sweep(
+            query,
+            keys,
+            None if present is None else present[None],
+            None if scale is None else scale[None],
+            bounds,
+            self.weights[:, :n],
+            self.maxima,
+            self.sums,
+            self.squares,
+            0,
+            blocks,
+            threads,
+            variant,
+        )
+
+
+def query_of():
+    return np.random.RandomState(1).standard_normal((HEADS, WIDTH)).astype(np.float32)
+
+
+def logits_of(query, keys, scale):
+    scaled = keys.astype(float) * (1 if scale is None else scale.astype(float)[:, None])
+    return np.einsum("hw,nhw->hn", query.astype(float), scaled.reshape(len(keys), HEADS, WIDTH))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("n", [1, 15, 17, 255, 256, 257, 700])
+def test_weights_and_sums_are_those_of_float64(variant, dtype, n):
+    (keys, scale), query = keys_of(dtype, n), query_of()
+    bounds = np.abs(np.random.RandomState(2).standard_normal((2, n))).astype(np.float32)
+    swept = Swept(query, keys, scale, bounds=bounds, variant=variant)
+    logits = logits_of(query, keys, scale)
+    for block in range(-(-n // sweep.BLOCK)):
+        rows = slice(block * sweep.BLOCK, min(n, (block + 1) * sweep.BLOCK))
+        maximum = logits[:, rows].max(axis=1)
+        weights = np.exp(logits[:, rows] - maximum[:, None])
+        np.testing.assert_allclose(swept.maxima[block], maximum, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(swept.weights[:, rows], weights, rtol=2e-5, atol=1e-37)
+        sums = swept.sums[block].reshape(HEADS, 5)
+        np.testing.assert_allclose(sums[:, 0], weights.sum(axis=1), rtol=2e-5)
+        np.testing.assert_allclose(sums[:, 1::2], weights @ bounds[:, rows].T, rtol=2e-5)
+        np.testing.assert_allclose(sums[:, 2::2], weights**2 @ (bounds[:, rows] ** 2).T, rtol=4e-5)
+    assert np.isnan(swept.weights[:, n:]).all()
+    if dtype == "float32":
+        np.testing.assert_allclose(swept.squares[0], (keys.astype(float) ** 2).sum(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+def test_only_present_keys_count(dtype):
+    (keys, scale), query = keys_of(dtype, 900), query_of()
+    present = np.flatnonzero(np.random.RandomState(3).rand(900) < 0.6)
+    bounds = np.arange(900, dtype=np.float32)[None]
+    some = Swept(query, keys, scale, present, bounds)
+    alone = Swept(query, keys[present], None if scale is None else scale[present], None, bounds[:, present])
+    np.testing.assert_array_equal(some.weights, alone.weights)
+    np.testing.assert_array_equal(some.sums, alone.sums)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_numbers_are_the_same_with_any_number_of_threads(variant):
+    (keys, _), query = keys_of("float32", 5000), query_of()
+    one, many = Swept(query, keys, variant=variant), Swept(query, keys, threads=5, variant=variant)
+    np.testing.assert_array_equal(one.weights, many.weights)
+    np.testing.assert_array_equal(one.sums, many.sums)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_logit_that_is_not_finite_shows_in_the_sum(variant, value):
+    (keys, _), query = keys_of("float32", 600), query_of()
+    keys[300, 0] = value
+    sums = Swept(query, keys, variant=variant).sums
+    assert np.isnan(sums[1, 0])
+    assert np.isfinite(sums[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_half_precision_is_read_as_numpy_reads_it(variant):
+    halves = np.array([0, -0.0, 6e-8, -6e-5, 1, -2.5, 65504, -65504, 1e-3], np.float16)
+    keys = np.repeat(halves[:, None], 16, axis=1)
+    query = np.zeros((16, 1), np.float32)
+    query[0] = 2.0**-16
+    swept = Swept(query, keys, np.ones(len(keys), np.float32), variant=variant)
+    wanted = halves.astype(float) * 2.0**-16
+    np.testing.assert_allclose(swept.weights[0, :-1], np.exp(wanted - wanted.max()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_exponential_is_within_its_bound(variant):
+    below = -np.concatenate([np.linspace(0, 87, 240 * (sweep.BLOCK - 1) - 3), [87.1, 1000, 3e38]])
+    # each block has 0 for its maximum
+    keys = np.insert(below.reshape(240, -1), 0, 0, axis=1).astype(np.float32).reshape(-1, 1)
+    weights = Swept(np.ones((1, 1), np.float32), keys, variant=variant).weights[0, :-1]
+    seen = keys[:, 0] >= -87
+    np.testing.assert_allclose(weights[seen], np.exp(keys[seen, 0].astype(float)), rtol=2.0**-21)
+    assert (weights[~seen] == 0).all()
+    assert (~seen).sum() == 3
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("n", [1, 256, 1000])
+def test_scores_are_sums_over_heads(variant, n):
+    random = np.random.RandomState(n)
+    weights, blocks = random.rand(5, n).astype(np.float32), -(-n // sweep.BLOCK)
+    factors = random.rand(blocks, 5).astype(np.float32)
+    scores, tops = np.empty((1, n), np.float32), np.empty((1, blocks), np.float32)
+    sweep.mix(weights, factors, scores, tops, 2, variant)
+    wanted = (weights * np.repeat(factors, sweep.BLOCK, axis=0)[:n].T).sum(axis=0)
+    np.testing.assert_allclose(scores[0], wanted, rtol=1e-6)
+    np.testing.assert_array_equal(tops[0], np.maximum.reduceat(scores[0], np.arange(0, n, sweep.BLOCK)))
+
+
+def test_what_does_not_fit_is_refused():
+    (keys, _), query = keys_of("float32", 300), query_of()
+    with pytest.raises(ValueError, match="do not fit"):
+        Swept(query[:2], keys)
+    with pytest.raises(ValueError, match="do not fit"):
+        Swept(query, keys, present=np.array([299, 300]))
+    with pytest.raises(ValueError, match="query must be a matrix of float32"):
+        Swept(query.astype(float), keys)
+    with pytest.raises(ValueError, match="no thread"):
+        Swept(query, keys, threads=0)
+    with pytest.raises(ValueError, match="no sse9"):
+        Swept(query, keys, variant="sse9")
