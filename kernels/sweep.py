@@ -22,8 +22,9 @@ LEAST = 1e-30
 class Sweep:
     """Weights of a query (H, w) over the keys that count, each relative to the largest of its block and head.
 
-    squares (n,): <key, key> of float32 keys. sums (H, 1 + 2 c): of the weights relative to `maximum`, and of
-    weight * bound and its square for each bound.
+    squares (n,): <key, key> of float32 keys. sums (H, 1 + 3 c): of the weights relative to the largest one,
+    and for each bound of weight * bound, of |weight - u| * bound and of its square, where u is the weight of
+    the logit `usual`. most (c,): the largest of each bound.
     """
 
     squares: F32
@@ -35,18 +36,23 @@ class Sweep:
         present: Rows | None,
         scale: F32 | None,
         bounds: Sequence[F32],
+        usual: F32 | None = None,
         *,
         threads: int,
         checkpoint: Checkpoint,
     ) -> None:
-        """keys (m, H * w), float32, float16 or int8, times scale (m,); present (n,): those that count."""
+        """keys (m, H * w), float32, float16 or int8, times scale (m,); present (n,): those that count.
+
+        bounds: each (m,). usual (H,).
+        """
         n, heads = len(keys) if present is None else len(present), len(query)
         blocks = -(-n // native.BLOCK)
         self._threads = threads
         self._weights = np.empty((heads, n), np.float32)
         self._maxima = np.empty((blocks, heads), np.float32)
         self.squares = np.empty(n if scale is None else 0, np.float32)
-        sums = np.empty((blocks, heads * (1 + 2 * len(bounds))))
+        sums = np.empty((blocks, heads * (1 + 3 * len(bounds))))
+        most = np.empty((blocks, len(bounds)), np.float32)
         step = max(1, BYTES_PER_CALL // (native.BLOCK * max(1, keys.strides[0])))
         for first in range(0, blocks, step):
             native.sweep(
@@ -54,19 +60,22 @@ class Sweep:
                 keys,
                 None if present is None else present[None],
                 None if scale is None else scale[None],
-                np.stack(bounds) if bounds else np.empty((0, len(keys)), np.float32),
+                tuple(bound[None] for bound in bounds),
+                np.zeros((1, heads), np.float32) if usual is None else usual[None],
                 self._weights,
                 self._maxima,
                 sums,
+                most,
                 self.squares[None] if scale is None else None,
                 first,
                 min(first + step, blocks),
                 threads,
             )
             checkpoint()
+        self.most: F32 = most.max(axis=0)
         self._maximum = self._maxima.max(axis=0).astype(np.float64)
         by_block = sums.reshape(blocks, heads, -1)
-        by_block[:, :, 2::2] *= self._relative()[:, :, None]
+        by_block[:, :, 3::3] *= self._relative()[:, :, None]
         self.sums: F64 = (by_block * self._relative()[:, :, None]).sum(axis=0)
 
     def state(self) -> State:

@@ -15,9 +15,9 @@ from ..problem import Options
 from ..softmax import State
 from ..weights import Answer, of_exact_logits
 from .codes import CODES, Arrays, ResidualSum
-from .contest import Contest, Softmax
-from .estimate import Bound, TooManyError, approximate_logits, refuse_overflow
-from .normaliser import Normaliser, stored
+from .estimate import Bound, TooManyError, refuse_overflow
+from .order import Softmax, least_of_best, settle_order
+from .proof import Proof, stored
 
 ExactKeys = Callable[[npt.NDArray[np.int64]], F32]
 """Indexes (c,) of stored rows -> their keys (c, d)."""
@@ -26,7 +26,7 @@ _SHARE = 10
 """One row in so many may be read exactly."""
 
 _FEW = 1024
-"""Rows that may be read exactly however few there are."""
+"""Rows that may all be read exactly."""
 
 
 def search(
@@ -42,6 +42,7 @@ def search(
     options: Mapping[str, object] | None = None,
     normaliser: Floats | None = None,
     residuals: ResidualSum | None = None,
+    threads: int = 1,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Answer:
     """The k best rows for a query (d,), of keys stored as `arrays`; for `ranked`, as `attend` would have it.
@@ -65,12 +66,12 @@ def search(
     with np.errstate(all="ignore"):
         bound = Bound(scaled, arrays)
         refuse_overflow(bound, rows)
-        logits = approximate_logits(scaled, arrays, rows, checkpoint)
-        reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, logits.shape, checkpoint)
-        sums = Normaliser(scaled, logits, bound, rows, residuals, checkpoint)
-        contest = Contest(logits, bound, rows, checkpoint)
-        whole = _prove(reader, sums, contest, given, bound.of_float32(rows), min(k, reader.n))
-        return reader.answer(whole)
+        n = rows.stop if isinstance(rows, slice) else len(rows)
+        reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, n, checkpoint)
+        if n <= _FEW:
+            return reader.answer(_of_all(reader, given))
+        proof = Proof(scaled, arrays, present, bound, residuals, threads=threads, checkpoint=checkpoint)
+        return reader.answer(_prove(reader, proof, given, bound.of_float32(rows), min(k, n)))
 
 
 class _Reader:
@@ -84,13 +85,13 @@ class _Reader:
         options: Options,
         present: Rows | slice,
         exact_keys: ExactKeys,
-        shape: tuple[int, ...],
+        n: int,
         checkpoint: Checkpoint,
     ) -> None:
         self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
         self._present, self._exact_keys, self._checkpoint = present, exact_keys, checkpoint
-        self.n = shape[1]
-        self.rows, self.exact = np.empty(0, np.intp), np.empty((shape[0], 0))
+        self.n = n
+        self.rows, self.exact = np.empty(0, np.intp), np.empty((len(slices), 0))
         self._known = np.zeros(self.n, bool)
 
     @property
@@ -120,19 +121,29 @@ class _Reader:
         return answer
 
 
-def _prove(
-    reader: _Reader, sums: Normaliser, contest: Contest, given: F64 | None, rounding: float, k: int
-) -> State:
+def _prove(reader: _Reader, proof: Proof, given: F64 | None, rounding: float, k: int) -> State:
     """Read the rows that the k best are among; the softmax over all keys."""
-    sums.learn(*reader.read(contest.best(sums.weights, _softmax(sums, given), k)))
-    while given is None and len(doubtful := sums.doubtful(reader.left)):
-        sums.learn(*reader.read(doubtful))
-    sums.learn(*reader.read(contest.rivals(reader.exact, _softmax(sums, given), k)))
-    softmax = _softmax(sums, given)
+    count = max(k, HEAVY)
+    proof.learn(*reader.read(proof.heaviest(count)))
+    while given is None and not proof.is_close():
+        count = max(proof.needed(count + reader.left), count + count // 2)
+        proof.learn(*reader.read(proof.heaviest(count)))
+    softmax = _softmax(proof, given)
+    proof.learn(*reader.read(proof.rivals(least_of_best(reader.exact, softmax, k), softmax)))
+    softmax = _softmax(proof, given)
     if given is None:
         softmax = Softmax(softmax.state, softmax.off + _of_float32(reader, softmax.state, rounding))
-    contest.settle(reader.exact, softmax, k)
+    settle_order(reader.exact, softmax, k)
     return softmax.state
+
+
+def _of_all(reader: _Reader, given: F64 | None) -> State:
+    """The softmax over few keys, all of which are read."""
+    _, exact = reader.read(np.arange(reader.n))
+    if given is not None:
+        return State(given, np.ones(len(given)))
+    maximum = exact.max(axis=1)
+    return State(maximum, np.exp(exact - maximum[:, None]).sum(axis=1))
 
 
 def _of_float32(reader: _Reader, state: State, rounding: float) -> float:
@@ -144,7 +155,7 @@ def _of_float32(reader: _Reader, state: State, rounding: float) -> float:
     return min(1.0, max(0.0, rest)) * (rounding + 32 * EPS32)
 
 
-def _softmax(sums: Normaliser, given: F64 | None) -> Softmax:
+def _softmax(proof: Proof, given: F64 | None) -> Softmax:
     if given is None:
-        return Softmax(sums.state(), sums.uncertainty())
+        return proof.softmax()
     return Softmax(State(given, np.ones(len(given))), np.zeros(len(given)))

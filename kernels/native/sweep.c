@@ -18,6 +18,8 @@
 /* Keys of a block. */
 #define BLOCK 256
 #define MOST_BOUNDS 4
+/* Sums for each bound. */
+#define OF_BOUND 3
 #define MOST_THREADS 256
 
 enum Type
@@ -33,19 +35,21 @@ typedef struct Sweep
 	const void *keys;
 	const int64_t *present;		/* which of the stored keys count, NULL for all */
 	const float *scale;			/* of each stored key, NULL for 1 */
-	const float *bound;			/* bounds of each stored key */
+	const float *bound[MOST_BOUNDS];	/* of each stored key */
+	const float *usual;			/* each head's usual logit */
 	float	   *weights;
 	float	   *squares;
 	float	   *maxima;
 	double	   *sums;
+	float	   *most;
 	enum Type	type;
 	ptrdiff_t	rows;			/* that count */
 	ptrdiff_t	width;			/* of a head */
 	ptrdiff_t	key_stride;
-	ptrdiff_t	bound_stride;
 	ptrdiff_t	weight_stride;
 	ptrdiff_t	maxima_stride;
 	ptrdiff_t	sums_stride;
+	ptrdiff_t	most_stride;
 	int			heads;
 	int			bounds;
 } Sweep;
@@ -161,10 +165,10 @@ run_with_interpreter_free(OfBlock of_block, const void *problem, const Run *run)
 	Py_END_ALLOW_THREADS
 }
 
-/* Matrices of a call, of which the last ones are written; released together. */
+/* The matrices of a call, released together. */
 typedef struct Matrices
 {
-	Py_buffer	views[9];
+	Py_buffer	views[10 + MOST_BOUNDS];
 	int			held;
 } Matrices;
 
@@ -203,75 +207,122 @@ present_rows_exist(const Py_buffer *present, Py_ssize_t stored)
 	return exist;
 }
 
+/* A matrix that may be None, which leaves `view` NULL; false with an exception set. */
 static int
-make_sweep(PyObject *const *given, Matrices *held, Sweep *s)
+hold_optional(Matrices *matrices, PyObject *object, const char *what, const char *formats, int flags,
+			  const Py_buffer **view)
+{
+	*view = NULL;
+	return object == Py_None || (*view = hold(matrices, object, what, formats, flags)) != NULL;
+}
+
+static int
+get_bounds(PyObject *tuple, Matrices *held, Py_ssize_t stored, Sweep *s)
+{
+	if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) > MOST_BOUNDS)
+	{
+		PyErr_Format(PyExc_ValueError, "bounds must be a tuple of at most %d", MOST_BOUNDS);
+		return 0;
+	}
+	s->bounds = (int) PyTuple_GET_SIZE(tuple);
+	for (int b = 0; b < s->bounds; b++)
+	{
+		const Py_buffer *bound = hold(held, PyTuple_GET_ITEM(tuple, b), "bounds", "f", 0);
+
+		if (bound == NULL)
+			return 0;
+		if (!has_shape(bound, 1, stored))
+		{
+			PyErr_SetString(PyExc_ValueError, "the bounds do not fit");
+			return 0;
+		}
+		s->bound[b] = bound->buf;
+	}
+	return 1;
+}
+
+/* What is read: query, keys, present, scale, bounds, usual. */
+static int
+get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 {
 	const Py_buffer *query = hold(held, given[0], "query", "f", 0);
 	const Py_buffer *keys = query ? hold(held, given[1], "keys", "efb", 0) : NULL;
-	const Py_buffer *present = keys && given[2] != Py_None ? hold(held, given[2], "present", "lq", 0) : NULL;
-	const Py_buffer *scale = !PyErr_Occurred() && given[3] != Py_None ? hold(held, given[3], "scale", "f", 0) : NULL;
-	const Py_buffer *bounds = PyErr_Occurred() ? NULL : hold(held, given[4], "bounds", "f", 0);
-	const Py_buffer *weights = bounds ? hold(held, given[5], "weights", "f", PyBUF_WRITABLE) : NULL;
-	const Py_buffer *maxima = weights ? hold(held, given[6], "maxima", "f", PyBUF_WRITABLE) : NULL;
-	const Py_buffer *sums = maxima ? hold(held, given[7], "sums", "d", PyBUF_WRITABLE) : NULL;
-	const Py_buffer *squares = sums && given[8] != Py_None ? hold(held, given[8], "squares", "f", PyBUF_WRITABLE) : NULL;
-	Py_ssize_t	stored;
-	Py_ssize_t	rows;
-	Py_ssize_t	heads;
+	const Py_buffer *usual = keys ? hold(held, given[5], "usual", "f", 0) : NULL;
+	const Py_buffer *present;
+	const Py_buffer *scale;
 
-	if (PyErr_Occurred())
+	if (usual == NULL || !hold_optional(held, given[2], "present", "lq", 0, &present) ||
+		!hold_optional(held, given[3], "scale", "f", 0, &scale) || !get_bounds(given[4], held, keys->shape[0], s))
 		return 0;
-	heads = query->shape[0];
-	stored = keys->shape[0];
-	rows = present != NULL ? present->shape[1] : stored;
-	s->type = keys->format[0] == 'f' ? FLOATS : keys->format[0] == 'e' ? HALVES : BYTES;
-	if (heads * query->shape[1] != keys->shape[1] || query->strides[0] != 4 * query->shape[1] || heads > INT_MAX ||
-		bounds->shape[0] > MOST_BOUNDS || !has_shape(bounds, bounds->shape[0], stored) ||
-		!has_shape(scale, 1, stored) || !has_shape(present, 1, rows) || !has_shape(weights, heads, rows) ||
-		!has_shape(maxima, BLOCKS(rows), heads) ||
-		!has_shape(sums, BLOCKS(rows), heads * (1 + 2 * bounds->shape[0])) ||
-		!has_shape(squares, 1, rows) || (squares != NULL) != (s->type == FLOATS) ||
-		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, stored))))
+	if (query->shape[0] * query->shape[1] != keys->shape[1] || query->strides[0] != 4 * query->shape[1] ||
+		query->shape[0] > INT_MAX || !has_shape(scale, 1, keys->shape[0]) || !has_shape(usual, 1, query->shape[0]) ||
+		!has_shape(present, 1, present ? present->shape[1] : 0) ||
+		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, keys->shape[0]))))
 	{
-		PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
+		PyErr_SetString(PyExc_ValueError, "query, keys, present rows and scale do not fit");
 		return 0;
 	}
 	s->query = query->buf;
+	s->usual = usual->buf;
 	s->keys = keys->buf;
 	s->present = present != NULL ? present->buf : NULL;
 	s->scale = scale != NULL ? scale->buf : NULL;
-	s->bound = bounds->buf;
+	s->type = keys->format[0] == 'f' ? FLOATS : keys->format[0] == 'e' ? HALVES : BYTES;
+	s->rows = present != NULL ? present->shape[1] : keys->shape[0];
+	s->heads = (int) query->shape[0];
+	s->width = query->shape[1];
+	s->key_stride = keys->strides[0] / keys->itemsize;
+	return 1;
+}
+
+/* What is written: weights, maxima, sums, most, squares. */
+static int
+get_results(PyObject *const *given, Matrices *held, Sweep *s)
+{
+	const Py_buffer *weights = hold(held, given[0], "weights", "f", PyBUF_WRITABLE);
+	const Py_buffer *maxima = weights ? hold(held, given[1], "maxima", "f", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *sums = maxima ? hold(held, given[2], "sums", "d", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *most = sums ? hold(held, given[3], "most", "f", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *squares;
+
+	if (most == NULL || !hold_optional(held, given[4], "squares", "f", PyBUF_WRITABLE, &squares))
+		return 0;
+	if (!has_shape(weights, s->heads, s->rows) || !has_shape(maxima, BLOCKS(s->rows), s->heads) ||
+		!has_shape(sums, BLOCKS(s->rows), s->heads * (1 + OF_BOUND * s->bounds)) ||
+		!has_shape(most, BLOCKS(s->rows), s->bounds) || !has_shape(squares, 1, s->rows) ||
+		(squares != NULL) != (s->type == FLOATS))
+	{
+		PyErr_SetString(PyExc_ValueError, "what is to be written does not fit");
+		return 0;
+	}
 	s->weights = weights->buf;
 	s->maxima = maxima->buf;
 	s->sums = sums->buf;
+	s->most = most->buf;
 	s->squares = squares != NULL ? squares->buf : NULL;
-	s->rows = rows;
-	s->width = query->shape[1];
-	s->key_stride = keys->strides[0] / keys->itemsize;
-	s->bound_stride = bounds->strides[0] / 4;
 	s->weight_stride = weights->strides[0] / 4;
 	s->maxima_stride = maxima->strides[0] / 4;
 	s->sums_stride = sums->strides[0] / 8;
-	s->heads = (int) heads;
-	s->bounds = (int) bounds->shape[0];
+	s->most_stride = most->strides[0] / 4;
 	return 1;
 }
 
 static PyObject *
 module_sweep(PyObject *self, PyObject *args)
 {
-	PyObject   *given[9];
+	PyObject   *given[11];
 	const char *name = NULL;
 	Matrices	matrices = {.held = 0};
 	Sweep		sweep;
 	Run			run;
 	int			done;
 
-	if (!PyArg_ParseTuple(args, "OOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
-						  &given[5], &given[6], &given[7], &given[8], &run.first, &run.end, &run.threads, &name) ||
+	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
+						  &given[5], &given[6], &given[7], &given[8], &given[9],
+						  &given[10], &run.first, &run.end, &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = make_sweep(given, &matrices, &sweep) && check_run(&run, sweep.rows);
+	done = get_keys(given, &matrices, &sweep) && get_results(given + 6, &matrices, &sweep) && check_run(&run, sweep.rows);
 	if (done)
 		run_with_interpreter_free(sweep_block[run.set], &sweep, &run);
 	let_go(&matrices);
@@ -328,7 +379,7 @@ module_mix(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
 	{"sweep", module_sweep, METH_VARARGS,
-	"sweep(query, keys, present, scale, bounds, weights, maxima, sums, squares, first, end, threads, variant=None): "
+	"sweep(query, keys, present, scale, bounds, usual, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
 	"blocks first to end of the weights of a query, see sweep.pyi"},
 	{"mix", module_mix, METH_VARARGS,
 	"mix(weights, factors, scores, tops, threads, variant=None): sums of weights by factors, see sweep.pyi"},

@@ -13,10 +13,12 @@ def sweep(
     keys: npt.NDArray[Any],
     present: npt.NDArray[np.int64] | None,
     scale: F32 | None,
-    bounds: F32,
+    bounds: tuple[F32, ...],
+    usual: F32,
     weights: F32,
     maxima: F32,
     sums: npt.NDArray[np.float64],
+    most: F32,
     squares: F32 | None,
     first: int,
     end: int,
@@ -27,9 +29,10 @@ def sweep(
     """Write the blocks first to end of a query (H, w) over the keys at `present` (1, n), None for all.
 
     keys (m, H * w): float32, float16 or int8, each times its scale (1, m). weights (H, n): e^(logit -
-    maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H * (1 + 2 c)): of
-    each head the sum of weights, and for each of bounds (c, m) the sums of weight * bound and of its square;
-    NaN where a logit is not finite. squares (1, n): <key, key>, of float32 keys only.
+    maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H * (1 + 3 c)): of
+    each head the sum of weights, and for each of c bounds (1, m) the sums of weight * bound, of |weight -
+    u| * bound and of its square, where u is the weight of the logit `usual` (1, H); NaN where a logit is not
+    finite. most (blocks, c): the largest bounds. squares (1, n): <key, key>, of float32 keys only.
     """
 
 def mix(

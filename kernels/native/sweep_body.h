@@ -121,33 +121,39 @@ NAME(exponentials) (float *values, int count, float maximum)
 	return sum;
 }
 
-/* The sum of weights by a bound of each key, and of the squares of these products. */
+/* Sums of products with a bound of each key: of weights, of their distances from the usual one, and squares of these. */
 INLINE void
-NAME(moments) (const float *weights, const float *bounds, int count, double *sums)
+NAME(moments) (const float *weights, const float *bounds, int count, float usual, double *sums)
 {
 	NAME(vector) first = {0};
-	NAME(vector) second = {0};
+	NAME(vector) apart = {0};
+	NAME(vector) squared = {0};
 	int			at = 0;
 
 	for (; at + LANES <= count; at += LANES)
 	{
-		NAME(vector) product = LOAD_FLOATS(weights + at) * LOAD_FLOATS(bounds + at);
+		NAME(vector) bound = LOAD_FLOATS(bounds + at);
+		NAME(vector) weight = LOAD_FLOATS(weights + at);
+		NAME(vector) distance = (weight - usual) * bound;
 
-		first += product;
-		second += product * product;
+		first += weight * bound;
+		squared += distance * distance;
+		apart += (NAME(vector)) ((NAME(lanes)) distance & 0x7fffffff);
 	}
-	sums[0] = sums[1] = 0;
+	sums[0] = sums[1] = sums[2] = 0;
 	for (int i = 0; i < LANES; i++)
 	{
 		sums[0] += first[i];
-		sums[1] += second[i];
+		sums[1] += apart[i];
+		sums[2] += squared[i];
 	}
 	for (; at < count; at++)
 	{
-		float		product = weights[at] * bounds[at];
+		float		distance = (weights[at] - usual) * bounds[at];
 
-		sums[0] += product;
-		sums[1] += product * product;
+		sums[0] += weights[at] * bounds[at];
+		sums[1] += fabsf(distance);
+		sums[2] += distance * distance;
 	}
 }
 
@@ -157,7 +163,7 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	const Sweep *s = problem;
 	const ptrdiff_t start = block * BLOCK;
 	const int	count = s->rows - start < BLOCK ? (int) (s->rows - start) : BLOCK;
-	const int	nsums = 1 + 2 * s->bounds;
+	const int	nsums = 1 + OF_BOUND * s->bounds;
 	float		scale[BLOCK];
 	float		bounds[MOST_BOUNDS][BLOCK];
 
@@ -170,8 +176,11 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	for (int i = 0; i < count && s->scale != NULL; i++)
 		scale[i] = s->scale[stored_row(s, start + i)];
 	for (int b = 0; b < s->bounds; b++)
+	{
 		for (int i = 0; i < count; i++)
-			bounds[b][i] = s->bound[b * s->bound_stride + stored_row(s, start + i)];
+			bounds[b][i] = s->bound[b][stored_row(s, start + i)];
+		s->most[block * s->most_stride + b] = NAME(maximum) (bounds[b], count);
+	}
 	for (int h = 0; h < s->heads; h++)
 	{
 		float	   *weights = s->weights + h * s->weight_stride + start;
@@ -182,7 +191,7 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 		s->maxima[block * s->maxima_stride + h] = maximum;
 		sums[0] = NAME(exponentials) (weights, count, maximum) + wrong;
 		for (int b = 0; b < s->bounds; b++)
-			NAME(moments) (weights, bounds[b], count, sums + 1 + 2 * b);
+			NAME(moments) (weights, bounds[b], count, expf(s->usual[h] - maximum), sums + 1 + OF_BOUND * b);
 	}
 }
 

@@ -23,6 +23,7 @@ from ruattn_fdw.source.relation import Source
 from ruattn_fdw.source.rows import NO_ROWS, Rows, read_vector
 from ruattn_fdw.tables import shared
 from ruattn_fdw.tables.answers import answer_batches
+from ruattn_fdw.threads import THREADS
 
 
 def search_codes(
@@ -72,6 +73,7 @@ def _answer(
                 **settings,
                 normaliser=arguments["normaliser"],
                 residuals=rows.residuals,
+                threads=THREADS.count,
                 checkpoint=host_api.check_interrupts,
             )
     except TooManyError as reason:

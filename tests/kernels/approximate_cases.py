@@ -34,7 +34,7 @@ class Approximate:
         keywords = {"num_heads": 1, "residuals": self.residuals, **keywords}
         return search(find(mechanism), query, self.arrays, self.present, self.exact_keys, k, **keywords)
 
-    def assert_as_float32(self, query, k, ids=None, mechanism="multi_head", **keywords):
+    def assert_as_float32(self, query, k, ids=None, mechanism="multi_head", close=1e-5, **keywords):
         """The same rows in the same order, score and normaliser as exact ones; returns the answer."""
         keys = KeySet(self.keys, self.present)
         ids = np.arange(len(keys)) if ids is None else ids
@@ -47,9 +47,9 @@ class Approximate:
         np.testing.assert_array_equal(answer.rows[found], rows)
         np.testing.assert_array_equal(answer.weights.logit[found], expected.logit[rows])
         head_scores, lse = exact_softmax(expected.exact(np.arange(len(keys))))
-        np.testing.assert_allclose(answer.weights.score[found], head_scores.mean(axis=0)[rows], 1e-5, 1e-37)
-        np.testing.assert_allclose(answer.weights.head_scores[:, found], head_scores[:, rows], 1e-5, 1e-37)
-        np.testing.assert_allclose(answer.weights.lse, lse, 1e-12, 5e-6)
+        np.testing.assert_allclose(answer.weights.score[found], head_scores.mean(axis=0)[rows], close, 1e-37)
+        np.testing.assert_allclose(answer.weights.head_scores[:, found], head_scores[:, rows], close, 1e-37)
+        np.testing.assert_allclose(answer.weights.lse, lse, 1e-12, close)
         return answer
 
 

@@ -28,34 +28,40 @@ def query(seed=1, d=D):
 
 @pytest.mark.parametrize("temperature", [1e-3, 0.05, 1.0, 1e3])
 @pytest.mark.parametrize("n", [1, 63, 500])
+@pytest.mark.parametrize("heads", [1, 4])
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_head_ranks_hard_keys_as_float32_does(dtype, kind, n, temperature):
+def test_few_rows_of_hard_keys_are_ranked_as_by_float32(dtype, kind, heads, n, temperature):
     approximate = Approximate(hard_keys(kind, n, D), dtype)
     for k in (1, 10, n):
-        approximate.assert_as_float32(query(), k, temperature=temperature)
+        approximate.assert_as_float32(query(), k, num_heads=heads, temperature=temperature)
 
 
-@pytest.mark.parametrize("temperature", [0.05, 1.0, 1e3])
-@pytest.mark.parametrize("n", [1, 63, 500])
+@pytest.mark.parametrize("temperature", [30.0, 1e3])
+@pytest.mark.parametrize("heads", [1, 4])
 @pytest.mark.parametrize("kind", ["normal", "zero rows", "duplicates", "one direction"])
-def test_heads_rank_hard_keys_as_float32_does(dtype, kind, n, temperature):
-    approximate = Approximate(hard_keys(kind, n, D), dtype)
+def test_many_rows_are_ranked_as_by_float32(dtype, kind, heads, temperature):
+    approximate = Approximate(hard_keys(kind, 4000, D), dtype)
     for k in (1, 10):
-        approximate.assert_as_float32(query(), k, num_heads=4, temperature=temperature)
+        approximate.assert_as_float32(query(), k, num_heads=heads, temperature=temperature)
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 0.05, 1.0, 1e3])
+@pytest.mark.parametrize("heads", [1, 4])
 @pytest.mark.parametrize("kind", KINDS)
-def test_heads_give_the_answer_of_float32_or_none(dtype, kind, temperature):
-    approximate = Approximate(hard_keys(kind, 500, D), dtype)
-    for k in (1, 10, 500):
+def test_hard_keys_give_the_answer_of_float32_or_none(dtype, kind, heads, temperature):
+    approximate = Approximate(hard_keys(kind, 2000, D), dtype)
+    for k in (1, 10, 2000):
         with suppress(TooManyError):
-            approximate.assert_as_float32(query(), k, num_heads=4, temperature=temperature)
+            approximate.assert_as_float32(query(), k, close=3e-5, num_heads=heads, temperature=temperature)
 
 
 @st.composite
 def problems(draw):
-    n, heads, width = draw(st.integers(1, 300)), draw(st.sampled_from([1, 1, 2, 5])), draw(st.integers(1, 70))
+    n, heads, width = (
+        draw(st.integers(1, 3000)),
+        draw(st.sampled_from([1, 1, 2, 5])),
+        draw(st.integers(1, 70)),
+    )
     random = np.random.RandomState(draw(st.integers(0, 2**31)))
     keys = random.standard_normal((n, heads * width)) * 10.0 ** draw(st.integers(-3, 2))
     keys += draw(st.sampled_from([0, 0, 3])) * random.standard_normal(heads * width)
@@ -72,7 +78,7 @@ def problems(draw):
 def test_any_answer_is_that_of_float32(dtype, problem):
     vector, keys, present, k, keywords = problem
     with suppress(TooManyError):
-        Approximate(keys, dtype, present).assert_as_float32(vector, k, **keywords)
+        Approximate(keys, dtype, present).assert_as_float32(vector, k, close=3e-5, **keywords)
 
 
 @pytest.mark.parametrize("heads", [1, 4])
@@ -102,16 +108,16 @@ def test_ids_decide_between_equal_rows(dtype):
 
 @pytest.mark.parametrize("heads", [1, 4])
 def test_a_given_normaliser_makes_scores_those_of_a_larger_whole(dtype, heads):
-    approximate = Approximate(hard_keys("normal", 500, D), dtype)
+    approximate = Approximate(hard_keys("normal", 4000, D), dtype)
     answer = approximate.search(query(), 10, num_heads=heads, normaliser=np.full(heads, 9.0))
     wanted = attend(
         find("multi_head"), query(), approximate.keys, num_heads=heads, normaliser=np.full(heads, 9.0)
     )
     found = answer.rows[whole(ranked(answer.weights, answer.rows, 10))]
-    np.testing.assert_array_equal(found, whole(ranked(wanted, np.arange(500), 10)))
+    np.testing.assert_array_equal(found, whole(ranked(wanted, np.arange(4000), 10)))
     place = np.searchsorted(answer.rows, found)
     np.testing.assert_allclose(answer.weights.score[place], wanted.score[found], rtol=1e-6)
-    assert approximate.read < 100
+    assert approximate.read < 200
 
 
 def test_logits_beyond_float32_are_left_to_float32(dtype):
@@ -129,8 +135,8 @@ def test_a_normaliser_below_the_logits_is_left_to_float32(dtype):
 def test_answers_that_need_most_keys_are_left_to_float32(dtype):
     approximate = Approximate(hard_keys("normal", 5000, D), dtype)
     with pytest.raises(TooManyError, match="too many"):
-        approximate.search(query(), 10, temperature=0.3)
-    assert approximate.read <= 10
+        approximate.search(query(), 10, num_heads=4, temperature=0.3 if dtype == "int8" else 0.01)
+    assert approximate.read <= 1024
 
 
 @pytest.mark.parametrize("name", ["scaled_dot", "flash_v2", "cross"])
@@ -153,7 +159,8 @@ def test_keys_are_never_held_as_float32(dtype):
     assert peak < approximate.keys.nbytes / 3
 
 
-def test_a_search_can_be_stopped_at_each_of_its_steps(dtype):
+def test_a_search_can_be_stopped_at_each_of_its_steps(dtype, monkeypatch):
+    monkeypatch.setattr("ruattn_fdw.kernels.sweep.BYTES_PER_CALL", 384 * 256)
     approximate = Approximate(hard_keys("normal", 5000, 384), dtype)
     steps = []
     approximate.search(query(d=384), 1, num_heads=8, temperature=1e4, checkpoint=lambda: steps.append(0))

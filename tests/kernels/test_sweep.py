@@ -21,13 +21,16 @@ def keys_of(dtype, n):
 class Swept:
     """What `sweep` writes for a query over keys."""
 
-    def __init__(self, query, keys, scale=None, present=None, bounds=None, threads=1, variant=None):
+    def __init__(
+        self, query, keys, scale=None, present=None, bounds=None, usual=0.0, threads=1, variant=None
+    ):
         n = len(keys) if present is None else len(present)
-        bounds = np.empty((0, len(keys)), np.float32) if bounds is None else bounds
+        bounds = () if bounds is None else tuple(bound[None] for bound in bounds)
         blocks = -(-n // sweep.BLOCK)
         self.weights = np.full((len(query), n + 1), np.nan, np.float32)
         self.maxima = np.full((blocks, len(query)), np.nan, np.float32)
-        self.sums = np.full((blocks, len(query) * (1 + 2 * len(bounds))), np.nan)
+        self.sums = np.full((blocks, len(query) * (1 + 3 * len(bounds))), np.nan)
+        self.most = np.full((blocks, len(bounds)), np.nan, np.float32)
         self.squares = np.full((1, n), np.nan, np.float32) if keys.dtype == np.float32 else None
         sweep.sweep(
             query,
@@ -35,9 +38,11 @@ class Swept:
             None if present is None else present[None],
             None if scale is None else scale[None],
             bounds,
+            np.full((1, len(query)), usual, np.float32),
             self.weights[:, :n],
             self.maxima,
             self.sums,
+            self.most,
             self.squares,
             0,
             blocks,
@@ -61,7 +66,7 @@ def logits_of(query, keys, scale):
 def test_weights_and_sums_are_those_of_float64(variant, dtype, n):
     (keys, scale), query = keys_of(dtype, n), query_of()
     bounds = np.abs(np.random.RandomState(2).standard_normal((2, n))).astype(np.float32)
-    swept = Swept(query, keys, scale, bounds=bounds, variant=variant)
+    swept = Swept(query, keys, scale, bounds=bounds, usual=0.3, variant=variant)
     logits = logits_of(query, keys, scale)
     for block in range(-(-n // sweep.BLOCK)):
         rows = slice(block * sweep.BLOCK, min(n, (block + 1) * sweep.BLOCK))
@@ -69,10 +74,13 @@ def test_weights_and_sums_are_those_of_float64(variant, dtype, n):
         weights = np.exp(logits[:, rows] - maximum[:, None])
         np.testing.assert_allclose(swept.maxima[block], maximum, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(swept.weights[:, rows], weights, rtol=2e-5, atol=1e-37)
-        sums = swept.sums[block].reshape(HEADS, 5)
+        sums = swept.sums[block].reshape(HEADS, 7)
+        apart = np.abs(weights - np.exp(0.3 - maximum)[:, None])
         np.testing.assert_allclose(sums[:, 0], weights.sum(axis=1), rtol=2e-5)
-        np.testing.assert_allclose(sums[:, 1::2], weights @ bounds[:, rows].T, rtol=2e-5)
-        np.testing.assert_allclose(sums[:, 2::2], weights**2 @ (bounds[:, rows] ** 2).T, rtol=4e-5)
+        np.testing.assert_allclose(sums[:, 1::3], weights @ bounds[:, rows].T, rtol=2e-5)
+        np.testing.assert_allclose(sums[:, 2::3], apart @ bounds[:, rows].T, rtol=2e-5, atol=1e-5)
+        np.testing.assert_array_equal(swept.most[block], bounds[:, rows].max(axis=1))
+        np.testing.assert_allclose(sums[:, 3::3], apart**2 @ (bounds[:, rows] ** 2).T, rtol=4e-5, atol=1e-5)
     assert np.isnan(swept.weights[:, n:]).all()
     if dtype == "float32":
         np.testing.assert_allclose(swept.squares[0], (keys.astype(float) ** 2).sum(axis=1), rtol=1e-5)
@@ -147,6 +155,8 @@ def test_what_does_not_fit_is_refused():
     (keys, _), query = keys_of("float32", 300), query_of()
     with pytest.raises(ValueError, match="do not fit"):
         Swept(query[:2], keys)
+    with pytest.raises(ValueError, match="do not fit"):
+        Swept(query, keys, bounds=np.ones((1, 299), np.float32))
     with pytest.raises(ValueError, match="do not fit"):
         Swept(query, keys, present=np.array([299, 300]))
     with pytest.raises(ValueError, match="query must be a matrix of float32"):

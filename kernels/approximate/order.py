@@ -1,0 +1,70 @@
+"""Whether exact logits settle the order of rows by scores whose normalisers are known within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import F64, TINY32
+from ..softmax import State
+from .estimate import TooManyError
+
+_CLOSE = 1e-11
+"""Relative rounding of keys of ranking in float64, with room."""
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """The softmax over all keys, the log-sum-exp (H,) of which is off by at most `off` (H,)."""
+
+    state: State
+    off: F64
+
+    def log_weights(self, logits: F64, sign: int) -> F64:
+        """Logarithms (H, c) of weights, at most for a sign of 1, at least for -1."""
+        shift = np.log(self.state.total) - sign * self.off
+        result: F64 = logits - self.state.maximum[:, None] - shift[:, None]
+        return result
+
+
+def log_scores(logits: F64, softmax: Softmax, sign: int) -> F64:
+    """Logarithms (c,) of scores of logits (H, c), at most for a sign of 1, at least for -1."""
+    logs = softmax.log_weights(logits, sign)
+    largest = logs.max(axis=0)
+    result: F64 = largest + np.log(np.exp(logs - largest).mean(axis=0))
+    return result
+
+
+def least_of_best(exact: F64, softmax: Softmax, k: int) -> float:
+    """The least that the logarithm of the k-th best score can be, given logits (H, c) of c >= k rows."""
+    scores = log_scores(exact, softmax, -1)
+    least = float(np.partition(scores, len(scores) - k)[len(scores) - k])
+    return least - _CLOSE * (abs(least) + 1)
+
+
+def settle_order(exact: F64, softmax: Softmax, k: int) -> None:
+    """Raise TooManyError unless the order of the first k rows by exact logits (H, c) is certain."""
+    if len(exact) == 1:
+        return
+    order = np.argsort(-log_scores(exact, softmax, 0))
+    ahead = np.concatenate([order[: k - 1], np.repeat(order[k - 1], len(order) - k)])
+    behind = order[1:]
+    if not _decided(exact[:, ahead], exact[:, behind], softmax).all():
+        raise TooManyError("scores closer than the normalisers of the heads are known")
+
+
+def _decided(a: F64, b: F64, softmax: Softmax) -> npt.NDArray[np.bool_]:
+    """Whether each pair of rows (H, c) has one order wherever in its bounds the log-sum-exp is."""
+    first, second = np.exp(softmax.log_weights(a, 0)), np.exp(softmax.log_weights(b, 0))
+    doubt = np.expm1(softmax.off + _CLOSE)[:, None]
+    apart = np.abs(first.mean(axis=0) - second.mean(axis=0)) > (doubt * np.abs(first - second)).mean(axis=0)
+    least, most = 1 - doubt.max(), 1 + doubt.max()
+    seen = [weights.mean(axis=0) * least > TINY32 for weights in (first, second)]
+    gone = [weights.mean(axis=0) * most < TINY32 for weights in (first, second)]
+    equal = (a == b).all(axis=0)
+    decided: npt.NDArray[np.bool_] = (
+        equal | (seen[0] & seen[1] & apart) | (gone[0] & gone[1]) | (seen[0] & gone[1])
+    )
+    return decided

@@ -1,0 +1,208 @@
+"""What one pass over the codes proves: sums of weights by bounds say how far a normaliser can be off.
+
+With logits l = a + x, where a is what the codes give and |x| <= b, let p_j = exp(a_j) and u any number. Then
+
+    sum_j exp(l_j) = sum_j p_j + u sum_j x_j + at most sum_j |p_j - u| b_j + p_j b_j^2 exp(b_j) / 2
+
+where sum_j x_j is known if the sum of all residuals is: with u a usual weight, little is left unless
+temperatures are low. That decides the order of the rows. In fact the sum is off by far less, since residuals
+of many rows cancel: they are taken for random in direction, and rows are read until the normaliser is off by
+no more than _CLOSE on average.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arrays import EPS32, F64, Checkpoint, Rows
+from ..softmax import State
+from ..sweep import LEAST, Sweep, largest
+from .codes import CODES, LARGEST, LENGTH, SCALE, Arrays, ResidualSum
+from .estimate import Bound, TooManyError, coded_logits
+from .order import Softmax
+
+_CLOSE = 2e-6
+"""How far a log-sum-exp may be off on average (root mean square)."""
+
+_SUMMED = 256 * EPS32
+"""Relative error of the sums of a block: 64 sums in float32 of exponentials that are off by 8 units."""
+
+_SAMPLE = 256
+"""Rows whose median weight stands for what most rows weigh."""
+
+BOUNDS = (LARGEST, LENGTH, SCALE)
+
+_WIDEST = 1.0
+"""The largest bound of a logit with which anything is to be proved."""
+
+
+class _Sums(NamedTuple):
+    """Sums over keys in each head (H,), of weights relative to the largest logit that the codes give.
+
+    total: of weights. plain: of weight * bound of the residual. rounding: of weight * bound of what float32
+    adds. apart: of |weight - u| * bound of the residual. variance: of what is off, once u is made up for.
+    """
+
+    total: F64
+    plain: F64
+    rounding: F64
+    apart: F64
+    variance: F64
+
+    def less(self, read: _Sums, *, nothing_left: bool) -> _Sums:
+        """The sums over the other keys."""
+        if nothing_left:
+            return _Sums(*(np.zeros_like(total) for total in self))
+        return _Sums(*(np.maximum(mine - theirs, 0) for mine, theirs in zip(self, read, strict=True)))
+
+
+class Proof:
+    """One query (H, w), scaled as logits are, before codes: sums, and what of them has been read exactly."""
+
+    def __init__(
+        self,
+        query: F64,
+        arrays: Arrays,
+        present: Rows | None,
+        bound: Bound,
+        residuals: ResidualSum | None,
+        *,
+        threads: int,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._query, self._arrays, self._bound = query, arrays, bound
+        self._present = slice(0, len(arrays[CODES])) if present is None else present
+        self._unread = len(arrays[CODES]) if present is None else len(present)
+        covered = residuals is not None and residuals.rows > 0
+        usual = self._usual_logits() if covered else np.full(len(query), -np.inf)
+        self._sweep = Sweep(
+            query.astype(np.float32),
+            arrays[CODES],
+            present,
+            arrays[SCALE],
+            [arrays[name] for name in BOUNDS],
+            usual.astype(np.float32),
+            threads=threads,
+            checkpoint=checkpoint,
+        )
+        self._begun = self._sweep.state()
+        self._usual = np.exp(usual.astype(np.float32) - self._begun.maximum)
+        self._known, self._together = np.zeros(len(query)), np.zeros(len(query))
+        self._left = self._sums(self._sweep.sums)
+        self._widest = bound.of_sums(*self._sweep.most.astype(np.float64))
+        if not np.isfinite(self._left.total).all() or not self._widest.max() <= _WIDEST:
+            raise TooManyError("codes that tell too little")
+        if residuals is not None and covered:
+            self._make_up_for(residuals, present)
+        self._variance = self._left.variance
+        self._scores, self._tops = self._sweep.scores(self._begun)
+
+    def heaviest(self, count: int) -> Rows:
+        """The rows of the largest scores."""
+        return largest(self._scores, self._tops, count)
+
+    def learn(self, rows: Rows, exact: F64) -> None:
+        """Take the float64 logits (H, c) of rows that were not known before."""
+        if not len(rows):
+            return
+        self._unread -= len(rows)
+        self._left = self._left.less(self._sums(self._sums_of(rows)), nothing_left=not self._unread)
+        if self._usual.any():
+            coded = coded_logits(self._query, self._arrays, stored(self._present, rows))
+            self._together -= (exact - coded).sum(axis=1)
+        self._known += np.exp(exact - self._begun.maximum[:, None]).sum(axis=1)
+
+    def softmax(self) -> Softmax:
+        """The softmax over all keys as far as it is known, and how far it can be off."""
+        whole, left = self._whole(), self._left
+        second = self._widest * np.exp(self._widest) / 2 * left.plain
+        first = np.fmin(left.plain + self._usual * np.abs(self._together), left.apart)
+        off = first + second + left.rounding * np.exp(self._widest)
+        off += _SUMMED * self._sweep.sums[:, 0] * min(1, self._unread)
+        return Softmax(State(self._begun.maximum, whole), -np.log1p(-np.minimum(off / whole, 1)))
+
+    def is_close(self) -> bool:
+        """Whether the normaliser of each head is as close as it must be, on average."""
+        return bool((np.sqrt(self._left.variance) <= _CLOSE * self._whole()).all())
+
+    def needed(self, most: int) -> int:
+        """About how many of the heaviest rows must be read to come close; TooManyError above `most`."""
+        excess = float((self._variance / (_CLOSE * self._whole()) ** 2).max())
+        usual = float((self._usual / self._begun.total).mean())
+        shares = (self._scores - np.float32(usual)) ** 2
+        largest_first = -np.partition(-shares, most - 1)[:most] if most < len(shares) else shares
+        gone = np.cumsum(np.sort(largest_first)[::-1], dtype=np.float64)
+        count = int(np.searchsorted(gone, shares.sum(dtype=np.float64) * (1 - 1 / excess))) + 1
+        if count > most or not self._unread:
+            raise TooManyError("too many keys weigh something")
+        return count
+
+    def rivals(self, least: float, softmax: Softmax) -> Rows:
+        """All rows the logarithm of whose score may be at least that."""
+        shift = float((self._begun.lse - softmax.state.lse + softmax.off).max())
+        if not np.exp(least - shift) >= LEAST:
+            raise TooManyError("scores that vanish")
+        room = shift + self._sweep.rounding()
+        rows = np.flatnonzero(self._scores >= np.exp(least - room - self._widest.max()))
+        widest = self._bound.of_any_head(stored(self._present, rows))
+        rows = rows[self._scores[rows] >= np.exp(least - room - widest)]
+        places = stored(self._present, rows)
+        bounds = self._bound.of_residuals(places) + self._bound.of_rounding(places)
+        off = softmax.off[:, None] + self._sweep.rounding()
+        upper = (self._sweep.weights(rows, softmax.state) * np.exp(bounds + off)).mean(axis=0)
+        near: Rows = rows[upper >= np.exp(least)]
+        return near
+
+    def _usual_logits(self) -> F64:
+        """The median (H,) of the logits of some rows."""
+        rows = np.linspace(0, self._unread - 1, min(_SAMPLE, self._unread)).astype(np.intp)
+        return np.asarray(
+            np.median(coded_logits(self._query, self._arrays, stored(self._present, rows)), axis=1)
+        )
+
+    def _whole(self) -> F64:
+        """The sum of all weights (H,), as far as it is known."""
+        whole: F64 = self._known + self._left.total + self._usual * self._together * min(1, self._unread)
+        return whole
+
+    def _make_up_for(self, residuals: ResidualSum, present: Rows | None) -> None:
+        """Take what the residuals of all rows add up to; some of these may not be present, or not summed."""
+        self._together = (self._query * residuals.vector.reshape(self._query.shape)).sum(axis=1)
+        if present is None and residuals.rows == len(self._arrays[CODES]):
+            return
+        other = np.zeros(len(self._arrays[CODES]), bool)
+        other[: residuals.rows] = True
+        other[slice(None) if present is None else present] ^= True
+        bounds = np.array([self._arrays[name][other].sum(dtype=np.float64) for name in BOUNDS])
+        squares = float((self._arrays[LENGTH][other].astype(np.float64) ** 2).sum())
+        spare = self._usual * self._bound.of_sums(*bounds[:, None])
+        apart = self._left.apart + spare
+        variance = self._usual**2 * self._bound.lengths**2 * squares / self._query.size
+        self._left = self._left._replace(apart=apart, variance=self._left.variance + np.nan_to_num(variance))
+
+    def _sums_of(self, rows: Rows) -> F64:
+        """The part of some rows in the sums of the sweep."""
+        weights = self._sweep.weights(rows, State(self._begun.maximum, np.ones(len(self._known))))
+        places = stored(self._present, rows)
+        sums = np.empty_like(self._sweep.sums)
+        sums[:, 0] = weights.sum(axis=1)
+        distances = np.abs(weights - self._usual[:, None])
+        for i, name in enumerate(BOUNDS):
+            bound = self._arrays[name][places].astype(np.float64)
+            sums[:, 1 + 3 * i] = weights @ bound
+            sums[:, 2 + 3 * i], sums[:, 3 + 3 * i] = distances @ bound, distances**2 @ bound**2
+        return sums
+
+    def _sums(self, sums: F64) -> _Sums:
+        largest, length, scale = (sums[:, 1 + 3 * i : 4 + 3 * i].T for i in range(len(BOUNDS)))
+        residual = [self._bound.of_sums(largest[i], length[i], np.zeros(1)) for i in range(2)]
+        rounding = self._bound.of_sums(np.zeros(1), np.zeros(1), scale[0])
+        variance = self._bound.lengths**2 * length[2] / self._query.size
+        return _Sums(sums[:, 0], residual[0], rounding, residual[1], variance)
+
+
+def stored(present: Rows | slice, rows: Rows) -> Rows:
+    """The indexes of stored rows that present rows have; `present` is a slice from 0 where all are."""
+    return rows if isinstance(present, slice) else present[rows]
