@@ -15,6 +15,9 @@ from .softmax import State
 BYTES_PER_CALL = 64 * 2**20
 """Memory of keys that is read between two checkpoints."""
 
+BYTES_OF_A_THREAD = 8 * 2**20
+"""Memory in the cache that takes longer to read than a thread takes to start."""
+
 LEAST = 1e-30
 """Scores from here on lose nothing to underflow: weights under e^-87 of their block's largest count 0."""
 
@@ -87,7 +90,8 @@ class Sweep:
         n, heads = self._weights.shape[1], len(self._weights)
         scores, tops = np.empty((1, n), np.float32), np.empty((1, len(self._maxima)), np.float32)
         factors = self._under(softmax) / heads
-        native.mix(self._weights, factors.astype(np.float32), scores, tops, self._threads)
+        threads = self._threads if self._weights.nbytes > BYTES_OF_A_THREAD else 1
+        native.mix(self._weights, factors.astype(np.float32), scores, tops, threads)
         return scores[0], tops[0]
 
     def weights(self, rows: Rows, softmax: State) -> F64:
