@@ -34,7 +34,7 @@ class Sweep:
 
     def __init__(
         self,
-        query: F32,
+        query: F64,
         keys: npt.NDArray[Any],
         present: Rows | None,
         scale: F32 | None,
@@ -50,30 +50,27 @@ class Sweep:
         """
         n, heads = len(keys) if present is None else len(present), len(query)
         blocks = -(-n // native.BLOCK)
+        unit = units(query) if keys.dtype == np.int8 else np.ones(heads)
         self._threads = threads
         self._weights = np.empty((heads, n), np.float32)
         self._maxima = np.empty((blocks, heads), np.float32)
         self.squares = np.empty(n if scale is None else 0, np.float32)
         sums = np.empty((blocks, heads * (1 + 3 * len(bounds))))
         most = np.empty((blocks, len(bounds)), np.float32)
+        given = (
+            in_units(query, unit) if keys.dtype == np.int8 else query.astype(np.float32),
+            keys,
+            None if present is None else present[None],
+            None if scale is None else scale[None],
+            tuple(bound[None] for bound in bounds),
+            np.zeros((1, heads), np.float32) if usual is None else usual[None],
+            unit.astype(np.float32)[None],
+        )
+        squares = self.squares[None] if scale is None else None
         step = max(1, BYTES_PER_CALL // (native.BLOCK * max(1, keys.strides[0])))
         for first in range(0, blocks, step):
-            native.sweep(
-                query,
-                keys,
-                None if present is None else present[None],
-                None if scale is None else scale[None],
-                tuple(bound[None] for bound in bounds),
-                np.zeros((1, heads), np.float32) if usual is None else usual[None],
-                self._weights,
-                self._maxima,
-                sums,
-                most,
-                self.squares[None] if scale is None else None,
-                first,
-                min(first + step, blocks),
-                threads,
-            )
+            end = min(first + step, blocks)
+            native.sweep(*given, self._weights, self._maxima, sums, most, squares, first, end, threads)
             checkpoint()
         self.most: F32 = most.max(axis=0)
         self._maximum = self._maxima.max(axis=0).astype(np.float64)
@@ -114,6 +111,21 @@ class Sweep:
     def _under(self, softmax: State) -> F64:
         under: F64 = np.exp(self._maxima - softmax.maximum) / softmax.total
         return under
+
+
+def units(query: F64) -> F64:
+    """The units (H,) of which integers times them stand for a query (H, w) before int8 keys.
+
+    Integers have 16 bits, or as many as leave sums of products within 32.
+    """
+    most = min(2**15 - 1, (2**31 - 1) // (127 * query.shape[1]))
+    result: F64 = (np.abs(query).max(axis=1) / most).astype(np.float32).astype(np.float64)
+    return result
+
+
+def in_units(query: F64, unit: F64) -> npt.NDArray[np.int16]:
+    """The query (H, w) as integers; 0 where the unit is too small for float32."""
+    return np.rint(query / np.where(unit > 0, unit, np.inf)[:, None]).astype(np.int16)
 
 
 def largest(scores: F32, tops: F32, count: int) -> Rows:

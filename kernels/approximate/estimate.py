@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import EPS32, F32, F64, MAX32, TINY32, Rows, head_dots
+from ..sweep import units
 from .codes import CODES, LARGEST, LENGTH, PEAKS, SCALE, Arrays, rounded_up
 
 
@@ -17,17 +18,21 @@ class Bound:
 
     With the residual r of a row, |<q, r>| <= |q|_1 max|r| and <= |q|_2 |r|_2 (Hoelder). What float32 adds is
     at most (m + 16) u |q|_1 max|s c|, where a term goes through m = w/4 + 8 sums in 4 lanes or more (Higham,
-    ASNA section 3.1): 16 for rounding the query, the factors, these bounds and sums with them.
+    ASNA section 3.1): 16 for rounding the query, the factors, these bounds and sums with them. Before int8
+    keys an element of the query is half of its unit off.
 
     lengths (H,): of the query's slices.
     """
 
     def __init__(self, query: F64, arrays: Arrays) -> None:
-        peak = PEAKS[arrays[CODES].dtype.name]
+        dtype, width = arrays[CODES].dtype.name, query.shape[1]
+        peak = PEAKS[dtype]
         self._query, self._sum = query, np.abs(query).sum(axis=1)
         self.lengths: F64 = np.sqrt((query * query).sum(axis=1))
-        self._rounding = self._sum * (peak * (query.shape[1] // 4 + 24) * EPS32)
-        self._underflow = np.float32(query.shape[1] * TINY32)
+        self._rounding = self._sum * (peak * (width // 4 + 24) * EPS32)
+        if dtype == "int8":
+            self._rounding += units(query) * (peak * width / 2 * (1 + 2**-16))
+        self._underflow = np.float32(width * TINY32)
         self._arrays, self._peak = arrays, peak
 
     def of_residuals(self, rows: Rows | slice) -> F32:

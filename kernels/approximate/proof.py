@@ -78,7 +78,7 @@ class Proof:
         covered = residuals is not None and residuals.rows > 0
         usual = self._usual_logits() if covered else np.full(len(query), -np.inf)
         self._sweep = Sweep(
-            query.astype(np.float32),
+            query,
             arrays[CODES],
             present,
             arrays[SCALE],

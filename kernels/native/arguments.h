@@ -40,6 +40,8 @@ type_of_format(char format)
 	{
 		case 'f':
 			return "float32";
+		case 'h':
+			return "int16";
 		case 'd':
 			return "float64";
 		case 'e':

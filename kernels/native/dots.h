@@ -2,8 +2,12 @@
  * dots.h: products of a query's heads with a few keys of one type; after lanes.h, once
  * for each type of element.
  *
- * ITEM(x): x with instruction set and type in its name. ELEMENT: the type. LOAD(p): a
- * vector of floats from LANES elements. LOAD_SOME(p, n): from n < LANES, zeros behind. SQUARES: whether the keys' squares are wanted.
+ * ITEM(x): x with instruction set and type in its name. QUERY, ELEMENT: the types of the
+ * query's and the keys' elements, of which STEP are taken at a time. LOAD_QUERY(p),
+ * LOAD(p): STEP of them. LOAD_QUERY_PART(p, n), LOAD_PART(p, n): n < STEP of them, zeros
+ * behind. SUM: a vector of sums. ADD(sum, own, part): sum + own * part. TOTALS(sums,
+ * step): a vector of floats, the lanes of LANES sums added up. SQUARES: whether the keys'
+ * squares are wanted.
  */
 
 /* Heads summed at a time, so that the sums stay in the first-level cache. */
@@ -19,46 +23,46 @@
  * squares, by lanes: a vector for each head, and one for the squares, for each key.
  */
 INLINE void
-ITEM(keys_together) (const float *query, const ELEMENT *const *keys, int heads, ptrdiff_t width, NAME(vector) *sums)
+ITEM(keys_together) (const QUERY *query, const ELEMENT *const *keys, int heads, ptrdiff_t width, SUM *sums)
 {
-	NAME(vector) squares[TOGETHER] = {{0}};
+	SUM			squares[TOGETHER] = {{0}};
 	ptrdiff_t	at = 0;
 
 	for (int h = 0; h < heads; h++)
 	{
-		NAME(vector) dots[TOGETHER] = {{0}};
+		SUM			dots[TOGETHER] = {{0}};
 		const ptrdiff_t end = at + width;
 
 		for (ptrdiff_t line = at; line < end; line += CACHE_LINE / sizeof(ELEMENT))
 #pragma GCC unroll 4
 			for (int k = 0; k < TOGETHER; k++)
 				__builtin_prefetch((const char *) (keys[k] + line) + AHEAD, 0, 2);
-		for (; at + LANES <= end; at += LANES)
+		for (; at + STEP <= end; at += STEP)
 		{
-			NAME(vector) own = LOAD_FLOATS(query + at);
+			__auto_type own = LOAD_QUERY(query + at);
 
 #pragma GCC unroll 4
 			for (int k = 0; k < TOGETHER; k++)
 			{
-				NAME(vector) part = LOAD(keys[k] + at);
+				__auto_type part = LOAD(keys[k] + at);
 
-				dots[k] += own * part;
+				dots[k] = ADD(dots[k], own, part);
 				if (SQUARES)
-					squares[k] += part * part;
+					squares[k] = ADD(squares[k], part, part);
 			}
 		}
 		if (at < end)
 		{
-			NAME(vector) own = LOAD_PART(query + at, end - at);
+			__auto_type own = LOAD_QUERY_PART(query + at, end - at);
 
 #pragma GCC unroll 4
 			for (int k = 0; k < TOGETHER; k++)
 			{
-				NAME(vector) part = LOAD_SOME(keys[k] + at, end - at);
+				__auto_type part = LOAD_PART(keys[k] + at, end - at);
 
-				dots[k] += own * part;
+				dots[k] = ADD(dots[k], own, part);
 				if (SQUARES)
-					squares[k] += part * part;
+					squares[k] = ADD(squares[k], part, part);
 			}
 			at = end;
 		}
@@ -77,19 +81,19 @@ ITEM(keys_together) (const float *query, const ELEMENT *const *keys, int heads, 
  * they stand.
  */
 INLINE void
-ITEM(few_keys) (const float *query, const ELEMENT *const *keys, int count, int heads, ptrdiff_t width,
+ITEM(few_keys) (const QUERY *query, const ELEMENT *const *keys, int count, int heads, ptrdiff_t width,
 				float *out, ptrdiff_t out_stride, float *squares)
 {
-	NAME(vector) sums[LANES * (GROUP + SQUARES)];
+	SUM			sums[LANES * (GROUP + SQUARES)];
 	const int	step = heads + SQUARES;
 
 	for (int row = 0; row < LANES; row += TOGETHER)
 		ITEM(keys_together) (query, keys + row, heads, width, sums + row * step);
 	for (int h = 0; h < heads; h++)
-		NAME(store) (out + h * out_stride, NAME(sums) (sums + h, step), count);
+		NAME(store) (out + h * out_stride, TOTALS(sums + h, step), count);
 	if (SQUARES)
 	{
-		NAME(vector) more = NAME(sums) (sums + heads, step);
+		NAME(vector) more = TOTALS(sums + heads, step);
 
 		for (int row = 0; row < count; row++)
 			squares[row] += more[row];
@@ -98,7 +102,7 @@ ITEM(few_keys) (const float *query, const ELEMENT *const *keys, int count, int h
 
 /* All heads of LANES keys, of which `count` are wanted. */
 INLINE void
-ITEM(all_heads) (const float *query, const ELEMENT *const *keys, int count, int heads, ptrdiff_t width,
+ITEM(all_heads) (const QUERY *query, const ELEMENT *const *keys, int count, int heads, ptrdiff_t width,
 				 float *out, ptrdiff_t out_stride, float *squares)
 {
 	if (SQUARES)

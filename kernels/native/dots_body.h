@@ -1,17 +1,8 @@
 /* dots_body.h: BODY of variants.h for dots.c. */
 #include "lanes.h"
 
-#define ITEM(x) NAME(x)
-#define ELEMENT float
-#define LOAD(p) LOAD_FLOATS(p)
-#define LOAD_SOME(p, n) LOAD_PART(p, n)
-#define SQUARES 1
-#include "dots.h"
-#undef ITEM
-#undef ELEMENT
-#undef LOAD
-#undef LOAD_SOME
-#undef SQUARES
+#include "floats.h"
+#include "item_end.h"
 
 TARGET static void
 NAME(head_dots) (const Problem *p)
@@ -23,6 +14,6 @@ NAME(head_dots) (const Problem *p)
 
 		for (int i = 0; i < LANES; i++)
 			keys[i] = p->keys + (i < count ? row + i : row) * p->key_stride;
-		NAME(all_heads) (p->query, keys, count, p->heads, p->width, p->out + row, p->out_stride, p->squares + row);
+		NAME(all_heads_floats) (p->query, keys, count, p->heads, p->width, p->out + row, p->out_stride, p->squares + row);
 	}
 }

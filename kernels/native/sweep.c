@@ -31,12 +31,13 @@ enum Type
 
 typedef struct Sweep
 {
-	const float *query;
+	const void *query;			/* of float32, or of int16 for bytes */
 	const void *keys;
 	const int64_t *present;		/* which of the stored keys count, NULL for all */
 	const float *scale;			/* of each stored key, NULL for 1 */
 	const float *bound[MOST_BOUNDS];	/* of each stored key */
 	const float *usual;			/* each head's usual logit */
+	const float *unit;			/* what its products with keys are multiplied by, where these have a scale */
 	float	   *weights;
 	float	   *squares;
 	float	   *maxima;
@@ -168,7 +169,7 @@ run_with_interpreter_free(OfBlock of_block, const void *problem, const Run *run)
 /* The matrices of a call, released together. */
 typedef struct Matrices
 {
-	Py_buffer	views[10 + MOST_BOUNDS];
+	Py_buffer	views[11 + MOST_BOUNDS];
 	int			held;
 } Matrices;
 
@@ -241,21 +242,23 @@ get_bounds(PyObject *tuple, Matrices *held, Py_ssize_t stored, Sweep *s)
 	return 1;
 }
 
-/* What is read: query, keys, present, scale, bounds, usual. */
+/* What is read: query, keys, present, scale, bounds, usual, unit. */
 static int
 get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 {
-	const Py_buffer *query = hold(held, given[0], "query", "f", 0);
+	const Py_buffer *query = hold(held, given[0], "query", "fh", 0);
 	const Py_buffer *keys = query ? hold(held, given[1], "keys", "efb", 0) : NULL;
 	const Py_buffer *usual = keys ? hold(held, given[5], "usual", "f", 0) : NULL;
+	const Py_buffer *unit = usual ? hold(held, given[6], "unit", "f", 0) : NULL;
 	const Py_buffer *present;
 	const Py_buffer *scale;
 
-	if (usual == NULL || !hold_optional(held, given[2], "present", "lq", 0, &present) ||
+	if (unit == NULL || !hold_optional(held, given[2], "present", "lq", 0, &present) ||
 		!hold_optional(held, given[3], "scale", "f", 0, &scale) || !get_bounds(given[4], held, keys->shape[0], s))
 		return 0;
-	if (query->shape[0] * query->shape[1] != keys->shape[1] || query->strides[0] != 4 * query->shape[1] ||
-		query->shape[0] > INT_MAX || !has_shape(scale, 1, keys->shape[0]) || !has_shape(usual, 1, query->shape[0]) ||
+	if (query->shape[0] * query->shape[1] != keys->shape[1] || query->strides[0] != query->itemsize * query->shape[1] ||
+		(query->format[0] == 'h') != (keys->format[0] == 'b') ||
+		query->shape[0] > INT_MAX || !has_shape(scale, 1, keys->shape[0]) || !has_shape(usual, 1, query->shape[0]) || !has_shape(unit, 1, query->shape[0]) ||
 		!has_shape(present, 1, present ? present->shape[1] : 0) ||
 		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, keys->shape[0]))))
 	{
@@ -264,6 +267,7 @@ get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 	}
 	s->query = query->buf;
 	s->usual = usual->buf;
+	s->unit = unit->buf;
 	s->keys = keys->buf;
 	s->present = present != NULL ? present->buf : NULL;
 	s->scale = scale != NULL ? scale->buf : NULL;
@@ -310,19 +314,19 @@ get_results(PyObject *const *given, Matrices *held, Sweep *s)
 static PyObject *
 module_sweep(PyObject *self, PyObject *args)
 {
-	PyObject   *given[11];
+	PyObject   *given[12];
 	const char *name = NULL;
 	Matrices	matrices = {.held = 0};
 	Sweep		sweep;
 	Run			run;
 	int			done;
 
-	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
+	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
 						  &given[5], &given[6], &given[7], &given[8], &given[9],
-						  &given[10], &run.first, &run.end, &run.threads, &name) ||
+						  &given[10], &given[11], &run.first, &run.end, &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = get_keys(given, &matrices, &sweep) && get_results(given + 6, &matrices, &sweep) && check_run(&run, sweep.rows);
+	done = get_keys(given, &matrices, &sweep) && get_results(given + 7, &matrices, &sweep) && check_run(&run, sweep.rows);
 	if (done)
 		run_with_interpreter_free(sweep_block[run.set], &sweep, &run);
 	let_go(&matrices);
@@ -379,7 +383,7 @@ module_mix(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
 	{"sweep", module_sweep, METH_VARARGS,
-	"sweep(query, keys, present, scale, bounds, usual, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
+	"sweep(query, keys, present, scale, bounds, usual, unit, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
 	"blocks first to end of the weights of a query, see sweep.pyi"},
 	{"mix", module_mix, METH_VARARGS,
 	"mix(weights, factors, scores, tops, threads, variant=None): sums of weights by factors, see sweep.pyi"},

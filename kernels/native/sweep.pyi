@@ -9,12 +9,13 @@ BLOCK: int
 """Keys of a block."""
 
 def sweep(
-    query: F32,
+    query: npt.NDArray[Any],
     keys: npt.NDArray[Any],
     present: npt.NDArray[np.int64] | None,
     scale: F32 | None,
     bounds: tuple[F32, ...],
     usual: F32,
+    unit: F32,
     weights: F32,
     maxima: F32,
     sums: npt.NDArray[np.float64],
@@ -28,7 +29,8 @@ def sweep(
 ) -> None:
     """Write the blocks first to end of a query (H, w) over the keys at `present` (1, n), None for all.
 
-    keys (m, H * w): float32, float16 or int8, each times its scale (1, m). weights (H, n): e^(logit -
+    keys (m, H * w): float32; or float16 or int8, each times its scale (1, m), and then logits of each head
+    times its unit (1, H). The query is int16 for int8 keys, else float32. weights (H, n): e^(logit -
     maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H * (1 + 3 c)): of
     each head the sum of weights, and for each of c bounds (1, m) the sums of weight * bound, of |weight -
     u| * bound and of its square, where u is the weight of the logit `usual` (1, H); NaN where a logit is not

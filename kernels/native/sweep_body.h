@@ -2,52 +2,52 @@
 #include "lanes.h"
 #include "exp.h"
 
-#define ELEMENT float
-#define ITEM(x) NAME(x##_floats)
-#define LOAD(p) LOAD_FLOATS(p)
-#define LOAD_SOME(p, n) LOAD_PART(p, n)
-#define SQUARES 1
-#include "dots.h"
+#include "floats.h"
 #include "sweep_block.h"
-#undef ELEMENT
-#undef ITEM
-#undef LOAD
-#undef LOAD_SOME
-#undef SQUARES
+#include "item_end.h"
 
-#define SQUARES 0
-#define ELEMENT uint16_t
 #define ITEM(x) NAME(x##_halves)
+#define QUERY float
+#define ELEMENT uint16_t
+#define STEP LANES
+#define LOAD_QUERY(p) LOAD_FLOATS(p)
+#define LOAD_QUERY_PART(p, n) LOAD_SOME_FLOATS(p, n)
 #define LOAD(p) LOAD_HALVES(p)
-#define LOAD_SOME(p, n) ({ \
-	uint16_t	some_[LANES] = {0}; \
-	memcpy(some_, (p), (n) * sizeof(uint16_t)); \
-	LOAD_HALVES(some_); })
+#define LOAD_PART(p, n) COPIED(uint16_t, LANES, p, n, LOAD_HALVES)
+#define SUM NAME(vector)
+#define ADD(sum, own, part) ((sum) + (own) * (part))
+#define TOTALS(vectors, step) NAME(sums) (vectors, step)
+#define SQUARES 0
 #include "dots.h"
 #include "sweep_block.h"
-#undef ELEMENT
-#undef ITEM
-#undef LOAD
-#undef LOAD_SOME
+#include "item_end.h"
 
-#define ELEMENT int8_t
+#define VECTOR NAME(lanes)
+#define SUMS(x) NAME(x##_of_lanes)
+#include "sums.h"
+#undef VECTOR
+#undef SUMS
+
+/* Products of bytes with 16 bits of a query are summed as integers. */
 #define ITEM(x) NAME(x##_bytes)
+#define QUERY int16_t
+#define ELEMENT int8_t
+#define STEP WORDS
+#define LOAD_QUERY(p) LOAD_WORDS(p)
+#define LOAD_QUERY_PART(p, n) LOAD_SOME_WORDS(p, n)
 #define LOAD(p) LOAD_BYTES(p)
-#define LOAD_SOME(p, n) ({ \
-	int8_t		some_[LANES] = {0}; \
-	memcpy(some_, (p), (n)); \
-	LOAD_BYTES(some_); })
+#define LOAD_PART(p, n) LOAD_SOME_BYTES(p, n)
+#define SUM NAME(lanes)
+#define ADD(sum, own, part) ADD_WORDS(sum, own, part)
+#define TOTALS(vectors, step) __builtin_convertvector(NAME(sums_of_lanes) (vectors, step), NAME(vector))
+#define SQUARES 0
 #include "dots.h"
 #include "sweep_block.h"
-#undef ELEMENT
-#undef ITEM
-#undef LOAD
-#undef LOAD_SOME
-#undef SQUARES
+#include "item_end.h"
 
-/* Multiply values by others, and add up what is infinite or no number, which makes 0 into NaN. */
+/* Multiply values by a unit and by factors of their own, and add up what is infinite or no number, times 0. */
 INLINE float
-NAME(scaled) (float *values, const float *factors, int count)
+NAME(scaled) (float *values, const float *factors, float unit, int count)
 {
 	NAME(vector) wrong = {0};
 	float		sum = 0;
@@ -59,7 +59,7 @@ NAME(scaled) (float *values, const float *factors, int count)
 
 		if (factors != NULL)
 		{
-			value *= LOAD_FLOATS(factors + at);
+			value *= LOAD_FLOATS(factors + at) * unit;
 			memcpy(values + at, &value, sizeof(value));
 		}
 		wrong += value * 0.0f;
@@ -67,7 +67,7 @@ NAME(scaled) (float *values, const float *factors, int count)
 	for (; at < count; at++)
 	{
 		if (factors != NULL)
-			values[at] *= factors[at];
+			values[at] *= factors[at] * unit;
 		sum += values[at] * 0.0f;
 	}
 	for (int i = 0; i < LANES; i++)
@@ -106,7 +106,7 @@ NAME(exponentials) (float *values, int count, float maximum)
 	for (int at = 0; at < count; at += LANES)
 	{
 		const int	some = count - at < LANES ? count - at : LANES;
-		NAME(vector) value = some == LANES ? LOAD_FLOATS(values + at) : LOAD_PART(values + at, some);
+		NAME(vector) value = some == LANES ? LOAD_FLOATS(values + at) : LOAD_SOME_FLOATS(values + at, some);
 
 		value = NAME(exp_of_negative) (value - maximum);
 		NAME(store) (values + at, value, some);
@@ -185,7 +185,7 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	{
 		float	   *weights = s->weights + h * s->weight_stride + start;
 		double	   *sums = s->sums + block * s->sums_stride + h * nsums;
-		float		wrong = NAME(scaled) (weights, s->scale != NULL ? scale : NULL, count);
+		float		wrong = NAME(scaled) (weights, s->scale != NULL ? scale : NULL, s->unit[h], count);
 		float		maximum = NAME(maximum) (weights, count);
 
 		s->maxima[block * s->maxima_stride + h] = maximum;
@@ -214,7 +214,7 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 		{
 			const float *weights = m->weights + h * m->weight_stride + start + at;
 
-			score += factors[h] * (some == LANES ? LOAD_FLOATS(weights) : LOAD_PART(weights, some));
+			score += factors[h] * (some == LANES ? LOAD_FLOATS(weights) : LOAD_SOME_FLOATS(weights, some));
 		}
 		memcpy(scores + at, &score, sizeof(score));
 	}

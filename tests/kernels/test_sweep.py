@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ruattn_fdw.kernels.approximate.codes import encode
 from ruattn_fdw.kernels.native import sweep
+from ruattn_fdw.kernels.sweep import in_units, units
 
 VARIANTS = sweep.variants()
 HEADS, WIDTH = 3, 20
@@ -32,6 +33,10 @@ class Swept:
         self.sums = np.full((blocks, len(query) * (1 + 3 * len(bounds))), np.nan)
         self.most = np.full((blocks, len(bounds)), np.nan, np.float32)
         self.squares = np.full((1, n), np.nan, np.float32) if keys.dtype == np.float32 else None
+        unit = np.ones(len(query))
+        if keys.dtype == np.int8:
+            unit = units(query.astype(float))
+            query = in_units(query.astype(float), unit)
         sweep.sweep(
             query,
             keys,
@@ -39,6 +44,7 @@ class Swept:
             None if scale is None else scale[None],
             bounds,
             np.full((1, len(query)), usual, np.float32),
+            unit.astype(np.float32)[None],
             self.weights[:, :n],
             self.maxima,
             self.sums,
@@ -56,8 +62,11 @@ def query_of():
 
 
 def logits_of(query, keys, scale):
+    query = query.astype(float)
+    if keys.dtype == np.int8:
+        query = in_units(query, units(query)) * units(query)[:, None]
     scaled = keys.astype(float) * (1 if scale is None else scale.astype(float)[:, None])
-    return np.einsum("hw,nhw->hn", query.astype(float), scaled.reshape(len(keys), HEADS, WIDTH))
+    return np.einsum("hw,nhw->hn", query, scaled.reshape(len(keys), HEADS, WIDTH))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -149,6 +158,25 @@ def test_scores_are_sums_over_heads(variant, n):
     wanted = (weights * np.repeat(factors, sweep.BLOCK, axis=0)[:n].T).sum(axis=0)
     np.testing.assert_allclose(scores[0], wanted, rtol=1e-6)
     np.testing.assert_array_equal(tops[0], np.maximum.reduceat(scores[0], np.arange(0, n, sweep.BLOCK)))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("width", [1, 3, 4, 16, 31, 32, 48, 4096])
+def test_products_of_bytes_are_exact(variant, width):
+    random = np.random.RandomState(width)
+    keys = random.randint(-127, 128, (40, 2 * width)).astype(np.int8)
+    keys[0], keys[1] = 127, -127
+    query = random.uniform(-1, 1, (2, width))
+    query[0] = 1
+    unit = units(query)
+    integers = in_units(query, unit)
+    exact = np.einsum("hw,nhw->hn", integers.astype(int), keys.astype(int).reshape(40, 2, width))
+    assert np.abs(exact).max() < 2**31
+    swept = Swept(query, keys, np.full(40, 1e-5, np.float32), variant=variant)
+    logits = exact * unit[:, None] * 1e-5
+    maximum = logits.max(axis=1)
+    np.testing.assert_allclose(swept.maxima[0], maximum, rtol=1e-6)
+    np.testing.assert_allclose(swept.weights[:, :-1], np.exp(logits - maximum[:, None]), rtol=3e-5)
 
 
 def test_what_does_not_fit_is_refused():
