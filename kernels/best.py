@@ -84,11 +84,11 @@ class _Search:
         self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
         self._keys, self._heads, self._checkpoint = keys, len(slices), checkpoint
         self._sweep = Sweep(
-            scaled.astype(np.float32),
+            scaled,
             keys.stored,
             keys.present,
             None,
-            (),
+            None,
             threads=threads,
             checkpoint=checkpoint,
         )

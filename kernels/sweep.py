@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +21,25 @@ LEAST = 1e-30
 """Scores from here on lose nothing to underflow: weights under e^-87 of their block's largest count 0."""
 
 
+class Bounds(NamedTuple):
+    """How far the logits of keys can be off: in each head by the lesser one of two products.
+
+    These are of bound (m,) and spread (m,) with factors (H, 2). usual (H,): logits that keys have.
+    """
+
+    bound: F32
+    spread: F32
+    factors: F32
+    usual: F32
+
+
 class Sweep:
     """Weights of a query (H, w) over the keys that count, each relative to the largest of its block and head.
 
-    squares (n,): <key, key> of float32 keys. sums (H, 1 + 3 c): of the weights relative to the largest one,
-    and for each bound of weight * bound, of |weight - u| * bound and of its square, where u is the weight of
-    the logit `usual`. most (c,): the largest of each bound.
+    squares (n,): <key, key> of float32 keys. sums (H, 1): of the weights relative to the largest one. With
+    Bounds sums (H, 4): of that weight, of weight * b, of |weight - u| * b and of ((weight - u) * spread)^2,
+    where b is the bound of a logit and u the weight of the usual one; most (3,): the largest bound, spread
+    and scale.
     """
 
     squares: F32
@@ -38,16 +50,12 @@ class Sweep:
         keys: npt.NDArray[Any],
         present: Rows | None,
         scale: F32 | None,
-        bounds: Sequence[F32],
-        usual: F32 | None = None,
+        bounds: Bounds | None,
         *,
         threads: int,
         checkpoint: Checkpoint,
     ) -> None:
-        """keys (m, H * w), float32, float16 or int8, times scale (m,); present (n,): those that count.
-
-        bounds: each (m,). usual (H,).
-        """
+        """keys (m, H * w), float32, float16 or int8, times scale (m,); present (n,): those that count."""
         n, heads = len(keys) if present is None else len(present), len(query)
         blocks = -(-n // native.BLOCK)
         unit = units(query) if keys.dtype == np.int8 else np.ones(heads)
@@ -55,15 +63,14 @@ class Sweep:
         self._weights = np.empty((heads, n), np.float32)
         self._maxima = np.empty((blocks, heads), np.float32)
         self.squares = np.empty(n if scale is None else 0, np.float32)
-        sums = np.empty((blocks, heads * (1 + 3 * len(bounds))))
-        most = np.empty((blocks, len(bounds)), np.float32)
-        given = (
+        sums = np.empty((blocks, heads * (1 if bounds is None else 4)))
+        most = np.empty((blocks, 0 if bounds is None else 3), np.float32)
+        given: tuple[Any, ...] = (
             in_units(query, unit) if keys.dtype == np.int8 else query.astype(np.float32),
             keys,
             None if present is None else present[None],
             None if scale is None else scale[None],
-            tuple(bound[None] for bound in bounds),
-            np.zeros((1, heads), np.float32) if usual is None else usual[None],
+            *((None, None, None, np.zeros((1, heads), np.float32)) if bounds is None else _rows(bounds)),
             unit.astype(np.float32)[None],
         )
         squares = self.squares[None] if scale is None else None
@@ -75,7 +82,7 @@ class Sweep:
         self.most: F32 = most.max(axis=0)
         self._maximum = self._maxima.max(axis=0).astype(np.float64)
         by_block = sums.reshape(blocks, heads, -1)
-        by_block[:, :, 3::3] *= self._relative()[:, :, None]
+        by_block[:, :, 3:] *= self._relative()[:, :, None]
         self.sums: F64 = (by_block * self._relative()[:, :, None]).sum(axis=0)
 
     def state(self) -> State:
@@ -111,6 +118,10 @@ class Sweep:
     def _under(self, softmax: State) -> F64:
         under: F64 = np.exp(self._maxima - softmax.maximum) / softmax.total
         return under
+
+
+def _rows(bounds: Bounds) -> tuple[F32, F32, F32, F32]:
+    return bounds.bound[None], bounds.spread[None], bounds.factors, bounds.usual[None]
 
 
 def units(query: F64) -> F64:

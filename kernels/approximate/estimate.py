@@ -21,7 +21,7 @@ class Bound:
     ASNA section 3.1): 16 for rounding the query, the factors, these bounds and sums with them. Before int8
     keys an element of the query is half of its unit off.
 
-    lengths (H,): of the query's slices.
+    lengths (H,): of the query's slices. rounding (H,): what float32 adds, by the scale of a key.
     """
 
     def __init__(self, query: F64, arrays: Arrays) -> None:
@@ -29,9 +29,9 @@ class Bound:
         peak = PEAKS[dtype]
         self._query, self._sum = query, np.abs(query).sum(axis=1)
         self.lengths: F64 = np.sqrt((query * query).sum(axis=1))
-        self._rounding = self._sum * (peak * (width // 4 + 24) * EPS32)
+        self.rounding = self._sum * (peak * (width // 4 + 24) * EPS32)
         if dtype == "int8":
-            self._rounding += units(query) * (peak * width / 2 * (1 + 2**-16))
+            self.rounding += units(query) * (peak * width / 2 * (1 + 2**-16))
         self._underflow = np.float32(width * TINY32)
         self._arrays, self._peak = arrays, peak
 
@@ -44,12 +44,12 @@ class Bound:
 
     def of_rounding(self, rows: Rows | slice) -> F32:
         """(H, c): how much float32 can add to them."""
-        bound: F32 = np.outer(_up(self._rounding), self._arrays[SCALE][rows]) + self._underflow
+        bound: F32 = np.outer(_up(self.rounding), self._arrays[SCALE][rows]) + self._underflow
         return bound
 
     def of_any_head(self, rows: Rows | slice) -> F32:
         """(c,): no less than the bound of any head on all that can be off."""
-        most = (float(of_heads.max()) for of_heads in (self._sum, self.lengths, self._rounding))
+        most = (float(of_heads.max()) for of_heads in (self._sum, self.lengths, self.rounding))
         by_largest, by_length, by_scale = (_up(np.float64(factor)) for factor in most)
         residuals = np.minimum(
             by_largest * self._arrays[LARGEST][rows], by_length * self._arrays[LENGTH][rows]
@@ -57,11 +57,13 @@ class Bound:
         bound: F32 = residuals + by_scale * self._arrays[SCALE][rows] + self._underflow
         return bound
 
-    def of_sums(self, by_largest: F64, by_length: F64, by_scale: F64) -> F64:
-        """(H,): no less than a sum of bounds, given such sums of each of what bounds are made of."""
-        residuals = np.minimum(self._sum * by_largest, self.lengths * by_length)
-        bound: F64 = residuals + self._rounding * by_scale
-        return bound
+    def of_residual(self, largest: float, length: float) -> F64:
+        """(H,): how much residuals can add of which that is the largest element, and that the length."""
+        return np.asarray(np.minimum(self._sum * largest, self.lengths * length), np.float64)
+
+    def factors(self) -> F32:
+        """(H, 2): what the largest element and the length of a residual are multiplied by."""
+        return np.stack([_up(self._sum), _up(self.lengths)], axis=1)
 
     def reach(self, rows: Rows | slice) -> float:
         """A bound on any of these logits, and on the partial sums of each."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..arrays import EPS32, F64, Checkpoint, Rows
 from ..softmax import State
-from ..sweep import LEAST, Sweep, largest
+from ..sweep import LEAST, Bounds, Sweep, largest
 from .codes import CODES, LARGEST, LENGTH, SCALE, Arrays, ResidualSum
 from .estimate import Bound, TooManyError, coded_logits
 from .order import Softmax
@@ -32,8 +32,6 @@ _SUMMED = 256 * EPS32
 _SAMPLE = 256
 """Rows whose median weight stands for what most rows weigh."""
 
-BOUNDS = (LARGEST, LENGTH, SCALE)
-
 _WIDEST = 1.0
 """The largest bound of a logit with which anything is to be proved."""
 
@@ -41,13 +39,12 @@ _WIDEST = 1.0
 class _Sums(NamedTuple):
     """Sums over keys in each head (H,), of weights relative to the largest logit that the codes give.
 
-    total: of weights. plain: of weight * bound of the residual. rounding: of weight * bound of what float32
-    adds. apart: of |weight - u| * bound of the residual. variance: of what is off, once u is made up for.
+    total: of weights. plain: of weight * bound of the residual. apart: of |weight - u| * bound of the
+    residual. variance: of what is off, once u is made up for.
     """
 
     total: F64
     plain: F64
-    rounding: F64
     apart: F64
     variance: F64
 
@@ -82,8 +79,7 @@ class Proof:
             arrays[CODES],
             present,
             arrays[SCALE],
-            [arrays[name] for name in BOUNDS],
-            usual.astype(np.float32),
+            Bounds(arrays[LARGEST], arrays[LENGTH], bound.factors(), usual.astype(np.float32)),
             threads=threads,
             checkpoint=checkpoint,
         )
@@ -91,7 +87,9 @@ class Proof:
         self._usual = np.exp(usual.astype(np.float32) - self._begun.maximum)
         self._known, self._together = np.zeros(len(query)), np.zeros(len(query))
         self._left = self._sums(self._sweep.sums)
-        self._widest = bound.of_sums(*self._sweep.most.astype(np.float64))
+        largest_residual, longest_residual, largest_scale = self._sweep.most.astype(np.float64)
+        self._rounding = bound.rounding * largest_scale
+        self._widest = bound.of_residual(largest_residual, longest_residual) + self._rounding
         if not np.isfinite(self._left.total).all() or not self._widest.max() <= _WIDEST:
             raise TooManyError("codes that tell too little")
         if residuals is not None and covered:
@@ -119,8 +117,8 @@ class Proof:
         whole, left = self._whole(), self._left
         second = self._widest * np.exp(self._widest) / 2 * left.plain
         first = np.fmin(left.plain + self._usual * np.abs(self._together), left.apart)
-        off = first + second + left.rounding * np.exp(self._widest)
-        off += _SUMMED * self._sweep.sums[:, 0] * min(1, self._unread)
+        rounding = (self._rounding * np.exp(self._widest) + _SUMMED) * min(1, self._unread)
+        off = first + second + rounding * self._sweep.sums[:, 0]
         return Softmax(State(self._begun.maximum, whole), -np.log1p(-np.minimum(off / whole, 1)))
 
     def is_close(self) -> bool:
@@ -175,32 +173,25 @@ class Proof:
         other = np.zeros(len(self._arrays[CODES]), bool)
         other[: residuals.rows] = True
         other[slice(None) if present is None else present] ^= True
-        bounds = np.array([self._arrays[name][other].sum(dtype=np.float64) for name in BOUNDS])
-        squares = float((self._arrays[LENGTH][other].astype(np.float64) ** 2).sum())
-        spare = self._usual * self._bound.of_sums(*bounds[:, None])
+        largest, length = (self._arrays[name][other].astype(np.float64) for name in (LARGEST, LENGTH))
+        squares = float((length * length).sum())
+        spare = self._usual * self._bound.of_residual(largest.sum(), length.sum())
         apart = self._left.apart + spare
         variance = self._usual**2 * self._bound.lengths**2 * squares / self._query.size
         self._left = self._left._replace(apart=apart, variance=self._left.variance + np.nan_to_num(variance))
 
     def _sums_of(self, rows: Rows) -> F64:
-        """The part of some rows in the sums of the sweep."""
+        """The part of some rows in the sums of the sweep (H, 4)."""
         weights = self._sweep.weights(rows, State(self._begun.maximum, np.ones(len(self._known))))
         places = stored(self._present, rows)
-        sums = np.empty_like(self._sweep.sums)
-        sums[:, 0] = weights.sum(axis=1)
+        bounds, spread = self._bound.of_residuals(places), self._arrays[LENGTH][places].astype(np.float64)
         distances = np.abs(weights - self._usual[:, None])
-        for i, name in enumerate(BOUNDS):
-            bound = self._arrays[name][places].astype(np.float64)
-            sums[:, 1 + 3 * i] = weights @ bound
-            sums[:, 2 + 3 * i], sums[:, 3 + 3 * i] = distances @ bound, distances**2 @ bound**2
-        return sums
+        plain, apart = (weights * bounds).sum(axis=1), (distances * bounds).sum(axis=1)
+        return np.stack([weights.sum(axis=1), plain, apart, ((distances * spread) ** 2).sum(axis=1)], axis=1)
 
     def _sums(self, sums: F64) -> _Sums:
-        largest, length, scale = (sums[:, 1 + 3 * i : 4 + 3 * i].T for i in range(len(BOUNDS)))
-        residual = [self._bound.of_sums(largest[i], length[i], np.zeros(1)) for i in range(2)]
-        rounding = self._bound.of_sums(np.zeros(1), np.zeros(1), scale[0])
-        variance = self._bound.lengths**2 * length[2] / self._query.size
-        return _Sums(sums[:, 0], residual[0], rounding, residual[1], variance)
+        variance = self._bound.lengths**2 * sums[:, 3] / self._query.size
+        return _Sums(sums[:, 0], sums[:, 1], sums[:, 2], variance)
 
 
 def stored(present: Rows | slice, rows: Rows) -> Rows:

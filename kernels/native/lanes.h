@@ -17,6 +17,45 @@ NAME(store) (float *p, NAME(vector) value, ptrdiff_t n)
 			p[i] = value[i];
 }
 
+#define HALVES_SWAPPED(i) ((i) ^ half)
+
+/* The lanes of one vector added up, and the largest of them. */
+INLINE float
+NAME(total) (NAME(vector) value)
+{
+#pragma GCC unroll 4
+	for (int half = LANES / 2; half > 0; half /= 2)
+	{
+		const NAME(lanes) other = {EACH_LANE(HALVES_SWAPPED)};
+
+		value += __builtin_shuffle(value, other);
+	}
+	return value[0];
+}
+
+INLINE NAME(vector)
+NAME(larger) (NAME(vector) a, NAME(vector) b)
+{
+	NAME(lanes) more = b > a;
+
+	return (NAME(vector)) (((NAME(lanes)) b & more) | ((NAME(lanes)) a & ~more));
+}
+
+INLINE float
+NAME(largest) (NAME(vector) value)
+{
+#pragma GCC unroll 4
+	for (int half = LANES / 2; half > 0; half /= 2)
+	{
+		const NAME(lanes) other = {EACH_LANE(HALVES_SWAPPED)};
+
+		value = NAME(larger) (value, __builtin_shuffle(value, other));
+	}
+	return value[0];
+}
+
+#undef HALVES_SWAPPED
+
 #define VECTOR NAME(vector)
 #define SUMS(x) NAME(x)
 #include "sums.h"

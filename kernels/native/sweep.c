@@ -17,9 +17,8 @@
 
 /* Keys of a block. */
 #define BLOCK 256
-#define MOST_BOUNDS 4
-/* Sums for each bound. */
-#define OF_BOUND 3
+/* Sums of a head, where keys have bounds. */
+#define SUMS_WITH_BOUNDS 4
 #define MOST_THREADS 256
 
 enum Type
@@ -35,7 +34,8 @@ typedef struct Sweep
 	const void *keys;
 	const int64_t *present;		/* which of the stored keys count, NULL for all */
 	const float *scale;			/* of each stored key, NULL for 1 */
-	const float *bound[MOST_BOUNDS];	/* of each stored key */
+	const float *bound[2];		/* of each stored key, NULL for none */
+	const float *factors;		/* by which bounds are multiplied: a pair for each head */
 	const float *usual;			/* each head's usual logit */
 	const float *unit;			/* what its products with keys are multiplied by, where these have a scale */
 	float	   *weights;
@@ -52,7 +52,6 @@ typedef struct Sweep
 	ptrdiff_t	sums_stride;
 	ptrdiff_t	most_stride;
 	int			heads;
-	int			bounds;
 } Sweep;
 
 typedef struct Mix
@@ -169,7 +168,7 @@ run_with_interpreter_free(OfBlock of_block, const void *problem, const Run *run)
 /* The matrices of a call, released together. */
 typedef struct Matrices
 {
-	Py_buffer	views[11 + MOST_BOUNDS];
+	Py_buffer	views[14];
 	int			held;
 } Matrices;
 
@@ -217,58 +216,56 @@ hold_optional(Matrices *matrices, PyObject *object, const char *what, const char
 	return object == Py_None || (*view = hold(matrices, object, what, formats, flags)) != NULL;
 }
 
+/* Two bounds of each stored key, and their factors for each head; None for all three for no bounds. */
 static int
-get_bounds(PyObject *tuple, Matrices *held, Py_ssize_t stored, Sweep *s)
+get_bounds(PyObject *const *given, Matrices *held, Py_ssize_t stored, Py_ssize_t heads, Sweep *s)
 {
-	if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) > MOST_BOUNDS)
+	const Py_buffer *views[3];
+
+	for (int i = 0; i < 3; i++)
+		if (!hold_optional(held, given[i], "bounds", "f", 0, &views[i]))
+			return 0;
+	if ((views[0] == NULL) != (views[1] == NULL) || (views[0] == NULL) != (views[2] == NULL) ||
+		!has_shape(views[0], 1, stored) || !has_shape(views[1], 1, stored) || !has_shape(views[2], heads, 2) ||
+		(views[2] != NULL && views[2]->strides[0] != 8) || (views[0] != NULL && s->scale == NULL))
 	{
-		PyErr_Format(PyExc_ValueError, "bounds must be a tuple of at most %d", MOST_BOUNDS);
+		PyErr_SetString(PyExc_ValueError, "the bounds do not fit");
 		return 0;
 	}
-	s->bounds = (int) PyTuple_GET_SIZE(tuple);
-	for (int b = 0; b < s->bounds; b++)
-	{
-		const Py_buffer *bound = hold(held, PyTuple_GET_ITEM(tuple, b), "bounds", "f", 0);
-
-		if (bound == NULL)
-			return 0;
-		if (!has_shape(bound, 1, stored))
-		{
-			PyErr_SetString(PyExc_ValueError, "the bounds do not fit");
-			return 0;
-		}
-		s->bound[b] = bound->buf;
-	}
+	for (int b = 0; b < 2; b++)
+		s->bound[b] = views[b] != NULL ? views[b]->buf : NULL;
+	s->factors = views[2] != NULL ? views[2]->buf : NULL;
 	return 1;
 }
 
-/* What is read: query, keys, present, scale, bounds, usual, unit. */
+/* What is read: query, keys, present, scale, two bounds, their factors, usual, unit. */
 static int
 get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 {
 	const Py_buffer *query = hold(held, given[0], "query", "fh", 0);
 	const Py_buffer *keys = query ? hold(held, given[1], "keys", "efb", 0) : NULL;
-	const Py_buffer *usual = keys ? hold(held, given[5], "usual", "f", 0) : NULL;
-	const Py_buffer *unit = usual ? hold(held, given[6], "unit", "f", 0) : NULL;
+	const Py_buffer *usual = keys ? hold(held, given[7], "usual", "f", 0) : NULL;
+	const Py_buffer *unit = usual ? hold(held, given[8], "unit", "f", 0) : NULL;
 	const Py_buffer *present;
 	const Py_buffer *scale;
 
 	if (unit == NULL || !hold_optional(held, given[2], "present", "lq", 0, &present) ||
-		!hold_optional(held, given[3], "scale", "f", 0, &scale) || !get_bounds(given[4], held, keys->shape[0], s))
+		!hold_optional(held, given[3], "scale", "f", 0, &scale))
 		return 0;
-	if (query->shape[0] * query->shape[1] != keys->shape[1] || query->strides[0] != query->itemsize * query->shape[1] ||
-		(query->format[0] == 'h') != (keys->format[0] == 'b') ||
-		query->shape[0] > INT_MAX || !has_shape(scale, 1, keys->shape[0]) || !has_shape(usual, 1, query->shape[0]) || !has_shape(unit, 1, query->shape[0]) ||
-		!has_shape(present, 1, present ? present->shape[1] : 0) ||
+	if (query->shape[0] * query->shape[1] != keys->shape[1] ||
+		query->strides[0] != query->itemsize * query->shape[1] ||
+		(query->format[0] == 'h') != (keys->format[0] == 'b') || query->shape[0] > INT_MAX ||
+		!has_shape(scale, 1, keys->shape[0]) || !has_shape(usual, 1, query->shape[0]) ||
+		!has_shape(unit, 1, query->shape[0]) || !has_shape(present, 1, present ? present->shape[1] : 0) ||
 		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, keys->shape[0]))))
 	{
 		PyErr_SetString(PyExc_ValueError, "query, keys, present rows and scale do not fit");
 		return 0;
 	}
 	s->query = query->buf;
+	s->keys = keys->buf;
 	s->usual = usual->buf;
 	s->unit = unit->buf;
-	s->keys = keys->buf;
 	s->present = present != NULL ? present->buf : NULL;
 	s->scale = scale != NULL ? scale->buf : NULL;
 	s->type = keys->format[0] == 'f' ? FLOATS : keys->format[0] == 'e' ? HALVES : BYTES;
@@ -276,7 +273,7 @@ get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 	s->heads = (int) query->shape[0];
 	s->width = query->shape[1];
 	s->key_stride = keys->strides[0] / keys->itemsize;
-	return 1;
+	return get_bounds(given + 4, held, keys->shape[0], query->shape[0], s);
 }
 
 /* What is written: weights, maxima, sums, most, squares. */
@@ -292,8 +289,8 @@ get_results(PyObject *const *given, Matrices *held, Sweep *s)
 	if (most == NULL || !hold_optional(held, given[4], "squares", "f", PyBUF_WRITABLE, &squares))
 		return 0;
 	if (!has_shape(weights, s->heads, s->rows) || !has_shape(maxima, BLOCKS(s->rows), s->heads) ||
-		!has_shape(sums, BLOCKS(s->rows), s->heads * (1 + OF_BOUND * s->bounds)) ||
-		!has_shape(most, BLOCKS(s->rows), s->bounds) || !has_shape(squares, 1, s->rows) ||
+		!has_shape(sums, BLOCKS(s->rows), s->heads * (s->bound[0] != NULL ? SUMS_WITH_BOUNDS : 1)) ||
+		!has_shape(most, BLOCKS(s->rows), s->bound[0] != NULL ? 3 : 0) || !has_shape(squares, 1, s->rows) ||
 		(squares != NULL) != (s->type == FLOATS))
 	{
 		PyErr_SetString(PyExc_ValueError, "what is to be written does not fit");
@@ -314,19 +311,20 @@ get_results(PyObject *const *given, Matrices *held, Sweep *s)
 static PyObject *
 module_sweep(PyObject *self, PyObject *args)
 {
-	PyObject   *given[12];
+	PyObject   *given[14];
 	const char *name = NULL;
 	Matrices	matrices = {.held = 0};
 	Sweep		sweep;
 	Run			run;
 	int			done;
 
-	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
+	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
 						  &given[5], &given[6], &given[7], &given[8], &given[9],
-						  &given[10], &given[11], &run.first, &run.end, &run.threads, &name) ||
+						  &given[10], &given[11], &given[12], &given[13],
+						  &run.first, &run.end, &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = get_keys(given, &matrices, &sweep) && get_results(given + 7, &matrices, &sweep) && check_run(&run, sweep.rows);
+	done = get_keys(given, &matrices, &sweep) && get_results(given + 9, &matrices, &sweep) && check_run(&run, sweep.rows);
 	if (done)
 		run_with_interpreter_free(sweep_block[run.set], &sweep, &run);
 	let_go(&matrices);
@@ -383,7 +381,7 @@ module_mix(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
 	{"sweep", module_sweep, METH_VARARGS,
-	"sweep(query, keys, present, scale, bounds, usual, unit, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
+	"sweep(query, keys, present, scale, bound, spread, factors, usual, unit, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
 	"blocks first to end of the weights of a query, see sweep.pyi"},
 	{"mix", module_mix, METH_VARARGS,
 	"mix(weights, factors, scores, tops, threads, variant=None): sums of weights by factors, see sweep.pyi"},

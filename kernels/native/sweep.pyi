@@ -13,7 +13,9 @@ def sweep(
     keys: npt.NDArray[Any],
     present: npt.NDArray[np.int64] | None,
     scale: F32 | None,
-    bounds: tuple[F32, ...],
+    bound: F32 | None,
+    spread: F32 | None,
+    factors: F32 | None,
     usual: F32,
     unit: F32,
     weights: F32,
@@ -31,10 +33,13 @@ def sweep(
 
     keys (m, H * w): float32; or float16 or int8, each times its scale (1, m), and then logits of each head
     times its unit (1, H). The query is int16 for int8 keys, else float32. weights (H, n): e^(logit -
-    maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H * (1 + 3 c)): of
-    each head the sum of weights, and for each of c bounds (1, m) the sums of weight * bound, of |weight -
-    u| * bound and of its square, where u is the weight of the logit `usual` (1, H); NaN where a logit is not
-    finite. most (blocks, c): the largest bounds. squares (1, n): <key, key>, of float32 keys only.
+    maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H): of the weights.
+
+    With bound and spread (1, m), and factors (H, 2) of both, b is the lesser product of a key and head. sums
+    (blocks, 4 H) then are, of each head, those of weight, of weight * b, of |weight - u| * b and of
+    ((weight - u) * spread)^2, where u is the weight of the logit `usual` (1, H). The first one is NaN where a
+    logit is not finite. most (blocks, 3): the largest bound, spread and scale, (blocks, 0) without them.
+    squares (1, n): <key, key>, of float32 keys only.
     """
 
 def mix(

@@ -45,116 +45,114 @@
 #include "sweep_block.h"
 #include "item_end.h"
 
-/* Multiply values by a unit and by factors of their own, and add up what is infinite or no number, times 0. */
-INLINE float
-NAME(scaled) (float *values, const float *factors, float unit, int count)
+/* The first n <= LANES floats, and `beyond` behind them. */
+INLINE NAME(vector)
+NAME(load) (const float *p, ptrdiff_t n, float beyond)
 {
-	NAME(vector) wrong = {0};
-	float		sum = 0;
-	int			at = 0;
+	NAME(vector) value = (NAME(vector)) {0} + beyond;
 
-	for (; at + LANES <= count; at += LANES)
+	if (n == LANES)
+		return LOAD_FLOATS(p);
+	for (ptrdiff_t i = 0; i < n; i++)
+		value[i] = p[i];
+	return value;
+}
+
+/*
+ * The largest of logits, which are first multiplied by a unit and by factors of their own
+ * where they have any. Adds 0 times each to *wrong, which makes NaN of what is not finite.
+ */
+INLINE float
+NAME(settle_logits) (float *logits, const float *factors, float unit, int count, float *wrong)
+{
+	NAME(vector) most = (NAME(vector)) {0} - INFINITY;
+	NAME(vector) zeros = {0};
+
+	for (int at = 0; at < count; at += LANES)
 	{
-		NAME(vector) value = LOAD_FLOATS(values + at);
+		const int	some = count - at < LANES ? count - at : LANES;
+		NAME(vector) logit = NAME(load) (logits + at, some, logits[0]);
 
 		if (factors != NULL)
 		{
-			value *= LOAD_FLOATS(factors + at) * unit;
-			memcpy(values + at, &value, sizeof(value));
+			/* in place of factors that are not there the first one stands */
+			logit *= NAME(load) (factors + at, some, factors[0]) * unit;
+			NAME(store) (logits + at, logit, some);
 		}
-		wrong += value * 0.0f;
+		most = NAME(larger) (most, logit);
+		zeros += logit * 0.0f;
 	}
-	for (; at < count; at++)
-	{
-		if (factors != NULL)
-			values[at] *= factors[at] * unit;
-		sum += values[at] * 0.0f;
-	}
-	for (int i = 0; i < LANES; i++)
-		sum += wrong[i];
-	return sum;
+	*wrong = NAME(total) (zeros);
+	return NAME(largest) (most);
 }
 
 INLINE float
 NAME(maximum) (const float *values, int count)
 {
-	float		most = -INFINITY;
-	NAME(vector) largest = (NAME(vector)) {0} + most;
-	int			at = 0;
+	NAME(vector) most = (NAME(vector)) {0} - INFINITY;
 
-	for (; at + LANES <= count; at += LANES)
-	{
-		NAME(vector) value = LOAD_FLOATS(values + at);
-		NAME(lanes) more = value > largest;
-
-		largest = (NAME(vector)) (((NAME(lanes)) value & more) | ((NAME(lanes)) largest & ~more));
-	}
-	for (int i = 0; i < LANES; i++)
-		most = largest[i] > most ? largest[i] : most;
-	for (; at < count; at++)
-		most = values[at] > most ? values[at] : most;
-	return most;
+	for (int at = 0; at < count; at += LANES)
+		most = NAME(larger) (most, NAME(load) (values + at, count - at < LANES ? count - at : LANES, -INFINITY));
+	return NAME(largest) (most);
 }
 
 /* Turn logits into e^(logit - maximum); their sum. */
-INLINE double
+INLINE float
 NAME(exponentials) (float *values, int count, float maximum)
 {
 	NAME(vector) total = {0};
-	double		sum = 0;
 
 	for (int at = 0; at < count; at += LANES)
 	{
 		const int	some = count - at < LANES ? count - at : LANES;
-		NAME(vector) value = some == LANES ? LOAD_FLOATS(values + at) : LOAD_SOME_FLOATS(values + at, some);
+		NAME(vector) value = NAME(exp_of_negative) (NAME(load) (values + at, some, -INFINITY) - maximum);
 
-		value = NAME(exp_of_negative) (value - maximum);
 		NAME(store) (values + at, value, some);
-		if (some == LANES)
-			total += value;
-		else
-			for (int i = 0; i < some; i++)
-				sum += value[i];
+		total += value;
 	}
-	for (int i = 0; i < LANES; i++)
-		sum += total[i];
-	return sum;
+	return NAME(total) (total);
 }
 
-/* Sums of products with a bound of each key: of weights, of their distances from the usual one, and squares of these. */
+/*
+ * Sums over keys of weight * bound, of the weights' distance from the usual one * bound,
+ * and of the square of that distance * spread. A bound is the lesser one of two.
+ */
 INLINE void
-NAME(moments) (const float *weights, const float *bounds, int count, float usual, double *sums)
+NAME(sum_bounds) (const float *weights, const float *const *bounds, const float *factors, int count, float usual,
+				  double *sums)
 {
-	NAME(vector) first = {0};
+	NAME(vector) plain = {0};
 	NAME(vector) apart = {0};
 	NAME(vector) squared = {0};
-	int			at = 0;
 
-	for (; at + LANES <= count; at += LANES)
+	for (int at = 0; at < count; at += LANES)
 	{
-		NAME(vector) bound = LOAD_FLOATS(bounds + at);
-		NAME(vector) weight = LOAD_FLOATS(weights + at);
-		NAME(vector) distance = (weight - usual) * bound;
+		const int	some = count - at < LANES ? count - at : LANES;
+		NAME(vector) weight = NAME(load) (weights + at, some, 0);
+		NAME(vector) first = NAME(load) (bounds[0] + at, some, 0) * factors[0];
+		NAME(vector) spread = NAME(load) (bounds[1] + at, some, 0);
+		NAME(vector) bound = -NAME(larger) (-first, -spread * factors[1]);
+		NAME(vector) distance = weight - usual;
+		NAME(vector) spread_apart = distance * spread;
 
-		first += weight * bound;
-		squared += distance * distance;
-		apart += (NAME(vector)) ((NAME(lanes)) distance & 0x7fffffff);
+		plain += weight * bound;
+		apart += (NAME(vector)) ((NAME(lanes)) distance & 0x7fffffff) * bound;
+		squared += spread_apart * spread_apart;
 	}
-	sums[0] = sums[1] = sums[2] = 0;
-	for (int i = 0; i < LANES; i++)
-	{
-		sums[0] += first[i];
-		sums[1] += apart[i];
-		sums[2] += squared[i];
-	}
-	for (; at < count; at++)
-	{
-		float		distance = (weights[at] - usual) * bounds[at];
+	sums[0] = NAME(total) (plain);
+	sums[1] = NAME(total) (apart);
+	sums[2] = NAME(total) (squared);
+}
 
-		sums[0] += weights[at] * bounds[at];
-		sums[1] += fabsf(distance);
-		sums[2] += distance * distance;
-	}
+/* Floats of the keys of a block side by side: where they are stored, or copied into `copy`. */
+INLINE const float *
+NAME(of_block) (const Sweep *s, const float *all, ptrdiff_t start, int count, float *copy)
+{
+	if (all == NULL || s->present == NULL)
+		return all == NULL ? NULL : all + start;
+	for (int i = 0; i < count; i++)
+		copy[i] = all[s->present[start + i]];
+	return copy;
 }
 
 TARGET static void
@@ -163,9 +161,10 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	const Sweep *s = problem;
 	const ptrdiff_t start = block * BLOCK;
 	const int	count = s->rows - start < BLOCK ? (int) (s->rows - start) : BLOCK;
-	const int	nsums = 1 + OF_BOUND * s->bounds;
-	float		scale[BLOCK];
-	float		bounds[MOST_BOUNDS][BLOCK];
+	const int	nsums = s->bound[0] != NULL ? SUMS_WITH_BOUNDS : 1;
+	float		copies[3][BLOCK];
+	const float *scale = NAME(of_block) (s, s->scale, start, count, copies[0]);
+	const float *bounds[2];
 
 	if (s->type == FLOATS)
 		NAME(block_logits_floats) (s, start, count);
@@ -173,25 +172,26 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 		NAME(block_logits_halves) (s, start, count);
 	else
 		NAME(block_logits_bytes) (s, start, count);
-	for (int i = 0; i < count && s->scale != NULL; i++)
-		scale[i] = s->scale[stored_row(s, start + i)];
-	for (int b = 0; b < s->bounds; b++)
+	for (int b = 0; b < 2; b++)
+		bounds[b] = NAME(of_block) (s, s->bound[b], start, count, copies[1 + b]);
+	if (nsums > 1)
 	{
-		for (int i = 0; i < count; i++)
-			bounds[b][i] = s->bound[b][stored_row(s, start + i)];
-		s->most[block * s->most_stride + b] = NAME(maximum) (bounds[b], count);
+		const float *of_keys[3] = {bounds[0], bounds[1], scale};
+
+		for (int i = 0; i < 3; i++)
+			s->most[block * s->most_stride + i] = NAME(maximum) (of_keys[i], count);
 	}
 	for (int h = 0; h < s->heads; h++)
 	{
 		float	   *weights = s->weights + h * s->weight_stride + start;
 		double	   *sums = s->sums + block * s->sums_stride + h * nsums;
-		float		wrong = NAME(scaled) (weights, s->scale != NULL ? scale : NULL, s->unit[h], count);
-		float		maximum = NAME(maximum) (weights, count);
+		float		wrong;
+		float		maximum = NAME(settle_logits) (weights, scale, s->unit[h], count, &wrong);
 
 		s->maxima[block * s->maxima_stride + h] = maximum;
 		sums[0] = NAME(exponentials) (weights, count, maximum) + wrong;
-		for (int b = 0; b < s->bounds; b++)
-			NAME(moments) (weights, bounds[b], count, expf(s->usual[h] - maximum), sums + 1 + OF_BOUND * b);
+		if (nsums > 1)
+			NAME(sum_bounds) (weights, bounds, s->factors + 2 * h, count, expf(s->usual[h] - maximum), sums + 1);
 	}
 }
 
@@ -203,7 +203,7 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 	const ptrdiff_t start = block * BLOCK;
 	const int	count = m->rows - start < BLOCK ? (int) (m->rows - start) : BLOCK;
 	const float *factors = m->factors + block * m->factors_stride;
-	float		scores[BLOCK + LANES];
+	NAME(vector) most = {0};
 
 	for (int at = 0; at < count; at += LANES)
 	{
@@ -211,13 +211,9 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 		NAME(vector) score = {0};
 
 		for (int h = 0; h < m->heads; h++)
-		{
-			const float *weights = m->weights + h * m->weight_stride + start + at;
-
-			score += factors[h] * (some == LANES ? LOAD_FLOATS(weights) : LOAD_SOME_FLOATS(weights, some));
-		}
-		memcpy(scores + at, &score, sizeof(score));
+			score += factors[h] * NAME(load) (m->weights + h * m->weight_stride + start + at, some, 0);
+		NAME(store) (m->scores + start + at, score, some);
+		most = NAME(larger) (most, score);
 	}
-	memcpy(m->scores + start, scores, count * sizeof(float));
-	m->tops[block] = NAME(maximum) (scores, count);
+	m->tops[block] = NAME(largest) (most);
 }

@@ -23,7 +23,7 @@ def halved(monkeypatch):
         right = getattr(Bound, name)
         monkeypatch.setattr(Bound, name, lambda self, *given: right(self, *given) / 2)
 
-    return lambda: [halve(name) for name in ("of_residuals", "of_any_head", "of_sums")]
+    return lambda: [halve(name) for name in ("of_residuals", "of_any_head", "of_residual", "factors")]
 
 
 def steps(rows):

@@ -8,6 +8,7 @@ from ruattn_fdw.kernels.sweep import in_units, units
 
 VARIANTS = sweep.variants()
 HEADS, WIDTH = 3, 20
+FACTORS = np.array([[1, 0.5], [0.2, 2], [3, 1]], np.float32)
 
 
 def keys_of(dtype, n):
@@ -26,12 +27,12 @@ class Swept:
         self, query, keys, scale=None, present=None, bounds=None, usual=0.0, threads=1, variant=None
     ):
         n = len(keys) if present is None else len(present)
-        bounds = () if bounds is None else tuple(bound[None] for bound in bounds)
         blocks = -(-n // sweep.BLOCK)
+        bound, spread, factors = (None, None, None) if bounds is None else bounds
         self.weights = np.full((len(query), n + 1), np.nan, np.float32)
         self.maxima = np.full((blocks, len(query)), np.nan, np.float32)
-        self.sums = np.full((blocks, len(query) * (1 + 3 * len(bounds))), np.nan)
-        self.most = np.full((blocks, len(bounds)), np.nan, np.float32)
+        self.sums = np.full((blocks, len(query) * (1 if bounds is None else 4)), np.nan)
+        self.most = np.full((blocks, 0 if bounds is None else 3), np.nan, np.float32)
         self.squares = np.full((1, n), np.nan, np.float32) if keys.dtype == np.float32 else None
         unit = np.ones(len(query))
         if keys.dtype == np.int8:
@@ -42,7 +43,9 @@ class Swept:
             keys,
             None if present is None else present[None],
             None if scale is None else scale[None],
-            bounds,
+            bound,
+            spread,
+            factors,
             np.full((1, len(query)), usual, np.float32),
             unit.astype(np.float32)[None],
             self.weights[:, :n],
@@ -74,34 +77,59 @@ def logits_of(query, keys, scale):
 @pytest.mark.parametrize("n", [1, 15, 17, 255, 256, 257, 700])
 def test_weights_and_sums_are_those_of_float64(variant, dtype, n):
     (keys, scale), query = keys_of(dtype, n), query_of()
-    bounds = np.abs(np.random.RandomState(2).standard_normal((2, n))).astype(np.float32)
-    swept = Swept(query, keys, scale, bounds=bounds, usual=0.3, variant=variant)
+    swept = Swept(query, keys, scale, variant=variant)
     logits = logits_of(query, keys, scale)
-    for block in range(-(-n // sweep.BLOCK)):
-        rows = slice(block * sweep.BLOCK, min(n, (block + 1) * sweep.BLOCK))
+    for block, rows in enumerate(blocks_of(n)):
         maximum = logits[:, rows].max(axis=1)
         weights = np.exp(logits[:, rows] - maximum[:, None])
         np.testing.assert_allclose(swept.maxima[block], maximum, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(swept.weights[:, rows], weights, rtol=2e-5, atol=1e-37)
-        sums = swept.sums[block].reshape(HEADS, 7)
-        apart = np.abs(weights - np.exp(0.3 - maximum)[:, None])
-        np.testing.assert_allclose(sums[:, 0], weights.sum(axis=1), rtol=2e-5)
-        np.testing.assert_allclose(sums[:, 1::3], weights @ bounds[:, rows].T, rtol=2e-5)
-        np.testing.assert_allclose(sums[:, 2::3], apart @ bounds[:, rows].T, rtol=2e-5, atol=1e-5)
-        np.testing.assert_array_equal(swept.most[block], bounds[:, rows].max(axis=1))
-        np.testing.assert_allclose(sums[:, 3::3], apart**2 @ (bounds[:, rows] ** 2).T, rtol=4e-5, atol=1e-5)
+        np.testing.assert_allclose(swept.sums[block], weights.sum(axis=1), rtol=2e-5)
     assert np.isnan(swept.weights[:, n:]).all()
     if dtype == "float32":
         np.testing.assert_allclose(swept.squares[0], (keys.astype(float) ** 2).sum(axis=1), rtol=1e-5)
+
+
+def blocks_of(n):
+    return [slice(start, min(n, start + sweep.BLOCK)) for start in range(0, n, sweep.BLOCK)]
+
+
+def bounds_of(n):
+    random = np.random.RandomState(2)
+    return random.rand(1, n).astype(np.float32), random.rand(1, n).astype(np.float32), FACTORS
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize("n", [1, 15, 17, 257, 700])
+def test_sums_of_bounds_are_those_of_float64(variant, dtype, n):
+    (keys, scale), query = keys_of(dtype, n), query_of()
+    bound, spread, _ = bounds_of(n)
+    swept = Swept(query, keys, scale, bounds=bounds_of(n), usual=0.3, variant=variant)
+    logits = logits_of(query, keys, scale)
+    for block, rows in enumerate(blocks_of(n)):
+        maximum = logits[:, rows].max(axis=1)[:, None]
+        weights = np.exp(logits[:, rows] - maximum)
+        apart = np.abs(weights - np.exp(0.3 - maximum))
+        least = np.minimum(FACTORS[:, :1] * bound[:, rows], FACTORS[:, 1:] * spread[:, rows])
+        sums = swept.sums[block].reshape(HEADS, 4)
+        np.testing.assert_allclose(sums[:, 0], weights.sum(axis=1), rtol=2e-5)
+        np.testing.assert_allclose(sums[:, 1], (weights * least).sum(axis=1), rtol=2e-5)
+        np.testing.assert_allclose(sums[:, 2], (apart * least).sum(axis=1), rtol=2e-5, atol=1e-5)
+        np.testing.assert_allclose(sums[:, 3], ((apart * spread[:, rows]) ** 2).sum(axis=1), 4e-5, 1e-5)
+        most = [bound[:, rows].max(), spread[:, rows].max(), scale[rows].max()]
+        np.testing.assert_array_equal(swept.most[block], np.array(most, np.float32))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
 def test_only_present_keys_count(dtype):
     (keys, scale), query = keys_of(dtype, 900), query_of()
     present = np.flatnonzero(np.random.RandomState(3).rand(900) < 0.6)
-    bounds = np.arange(900, dtype=np.float32)[None]
-    some = Swept(query, keys, scale, present, bounds)
-    alone = Swept(query, keys[present], None if scale is None else scale[present], None, bounds[:, present])
+    bound, spread, _ = bounds_of(900)
+    every = None if scale is None else bounds_of(900)
+    few = None if scale is None else (bound[:, present], spread[:, present], FACTORS)
+    some = Swept(query, keys, scale, present, every)
+    alone = Swept(query, keys[present], None if scale is None else scale[present], None, few)
     np.testing.assert_array_equal(some.weights, alone.weights)
     np.testing.assert_array_equal(some.sums, alone.sums)
 
@@ -184,7 +212,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="do not fit"):
         Swept(query[:2], keys)
     with pytest.raises(ValueError, match="do not fit"):
-        Swept(query, keys, bounds=np.ones((1, 299), np.float32))
+        Swept(query, keys, bounds=bounds_of(299))
     with pytest.raises(ValueError, match="do not fit"):
         Swept(query, keys, present=np.array([299, 300]))
     with pytest.raises(ValueError, match="query must be a matrix of float32"):
