@@ -65,19 +65,19 @@ class Sweep:
         self.squares = np.empty(n if scale is None else 0, np.float32)
         sums = np.empty((blocks, heads * (1 if bounds is None else 4)))
         most = np.empty((blocks, 0 if bounds is None else 3), np.float32)
-        given: tuple[Any, ...] = (
+        given = (
             in_units(query, unit) if keys.dtype == np.int8 else query.astype(np.float32),
             keys,
             None if present is None else present[None],
             None if scale is None else scale[None],
-            *((None, None, None, np.zeros((1, heads), np.float32)) if bounds is None else _rows(bounds)),
+            *_rows(bounds, heads),
             unit.astype(np.float32)[None],
         )
         squares = self.squares[None] if scale is None else None
+        written = (self._weights, self._maxima, sums, most, squares)
         step = max(1, BYTES_PER_CALL // (native.BLOCK * max(1, keys.strides[0])))
         for first in range(0, blocks, step):
-            end = min(first + step, blocks)
-            native.sweep(*given, self._weights, self._maxima, sums, most, squares, first, end, threads)
+            native.sweep(*given, *written, first, min(first + step, blocks), threads)
             checkpoint()
         self.most: F32 = most.max(axis=0)
         self._maximum = self._maxima.max(axis=0).astype(np.float64)
@@ -120,7 +120,9 @@ class Sweep:
         return under
 
 
-def _rows(bounds: Bounds) -> tuple[F32, F32, F32, F32]:
+def _rows(bounds: Bounds | None, heads: int) -> tuple[F32 | None, F32 | None, F32 | None, F32]:
+    if bounds is None:
+        return None, None, None, np.zeros((1, heads), np.float32)
     return bounds.bound[None], bounds.spread[None], bounds.factors, bounds.usual[None]
 
 
