@@ -14,6 +14,7 @@ from .batch import ManyQueries, Settings, check_queries, too_small, weigh_batch,
 from .batch import longest_key as longest
 from .errors import InvalidOption
 from .keyset import KeySet, as_keyset
+from .native import sweep as native
 from .ranking import ranked
 from .weights import Weights
 
@@ -24,6 +25,9 @@ QUERIES = 1024
 
 KEYS = 1024
 """Keys of a block: its products with a block of queries stay in the cache."""
+
+_ROOM = 2048
+"""Products of some queries with a block of keys that reach the bar, before they are looked for again."""
 
 _RANGE = 40.0
 """Logits within it can be exponentiated as they are, without subtracting a maximum."""
@@ -56,6 +60,7 @@ def nearest(
     *,
     normaliser: Floats | None = None,
     columns: Mapping[str, F64] | None = None,
+    threads: int = 1,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Iterator[Answers]:
     """The k best of keys (n, d) for each of queries (m, d), all keys where k is None; ids (n,) decide ties.
@@ -75,7 +80,7 @@ def nearest(
         part = None if given is None else given[block]
         found = None
         if fast and k is not None:
-            found = _Selection(settings, queries[block], keys, ids, k, checkpoint).answers(part)
+            found = _Selection(settings, queries[block], keys, ids, k, threads, checkpoint).answers(part)
         if found is not None:
             found.query += start
             yield found
@@ -158,8 +163,10 @@ class _Selection:
         keys: F32 | KeySet,
         ids: Ids,
         k: int,
+        threads: int,
         checkpoint: Checkpoint,
     ) -> None:
+        self._threads = threads
         self._keys, self._ids, self._k, self._checkpoint = keys, ids, min(k, len(keys)), checkpoint
         self._kernel = settings.mechanism.kernel
         self._many = ManyQueries(settings, queries, np.float32)
@@ -180,7 +187,6 @@ class _Selection:
             self._select(part[0], start)
             if self._kept > self._most and not self._prune():
                 return None
-            self._add_up(part[0])
             self._checkpoint()
         return self._finish(normaliser)
 
@@ -189,12 +195,12 @@ class _Selection:
         return result
 
     def _select(self, products: F32, start: int) -> None:
-        """Keep what may be among the k best, and raise the bar."""
+        """Keep what may be among the k best, raise the bar, and add up each query's masses."""
         if start == 0:
             width = min(self._k, products.shape[1])
             cut = products.shape[1] - width
             self._best[:, :width] = np.partition(products, cut, axis=1)[:, cut:]
-        hits = np.flatnonzero(products >= self._threshold()[:, None])
+        hits = self._hits(products)
         if not len(hits):
             return
         queries, columns = np.divmod(hits, products.shape[1])
@@ -203,6 +209,17 @@ class _Selection:
         self._kept += len(hits)
         if start:
             self._raise_bar(queries, values)
+
+    def _hits(self, products: F32) -> Rows:
+        """Where products (m, c) reach the bar, query by query; adds up the masses of all."""
+        m, threshold = len(products), self._threshold()
+        sums, counts = np.empty((1, m)), np.empty((1, -(-m // native.QUERIES_OF_A_BLOCK)), np.int64)
+        hits = np.empty((counts.shape[1], _ROOM), np.int64)
+        native.tile(products, threshold[None], sums, hits, counts, self._kernel, self._threads)
+        self._total += sums[0]
+        if counts.max() > _ROOM:
+            return np.flatnonzero(products >= threshold[:, None])
+        return hits[np.arange(_ROOM) < counts[0][:, None]]
 
     def _raise_bar(self, queries: Rows, values: F32) -> None:
         """Merge the values of these queries, in ascending order of query, into the k best of each."""
@@ -221,12 +238,6 @@ class _Selection:
         self._found = [(queries[stays], rows[stays], values[stays])]
         self._kept = int(stays.sum())
         return self._kept <= self._most // 2
-
-    def _add_up(self, products: F32) -> None:
-        """Add each query's masses: exp(logit), or the kernel as it is. Overwrites the products."""
-        if not self._kernel:
-            np.exp(products, out=products)
-        self._total += products @ np.ones(products.shape[1], np.float32)
 
     def _finish(self, normaliser: F64 | None) -> Answers | None:
         """The k best by exact products, whose masses also settle the totals."""

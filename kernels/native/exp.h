@@ -1,5 +1,5 @@
 /*
- * exp.h: e^x of a vector of floats x <= 0; for BODY of variants.h, after lanes.h.
+ * exp.h: e^x of a vector of floats x <= 87; for BODY of variants.h, after lanes.h.
  *
  * x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r, and e^r by its Taylor polynomial,
  * which is off by 2^-23 at most. With rounding the result is within 2^-21 of the right
@@ -7,7 +7,7 @@
  */
 
 INLINE NAME(vector)
-NAME(exp_of_negative) (NAME(vector) x)
+NAME(exp) (NAME(vector) x)
 {
 	const float shift = 0x1.8p23f;	/* what is added to it is rounded to an integer in its last bits */
 	NAME(vector) rounded = x * 0x1.715476p0f + shift;

@@ -17,6 +17,8 @@
 
 /* Keys of a block. */
 #define BLOCK 256
+/* Queries of a block of a tile. */
+#define QUERIES_OF_A_BLOCK 16
 /* Sums of a head, where keys have bounds. */
 #define SUMS_WITH_BOUNDS 4
 #define MOST_THREADS 256
@@ -66,6 +68,21 @@ typedef struct Mix
 	int			heads;
 } Mix;
 
+/* Products of queries with a block of keys. */
+typedef struct Tile
+{
+	const float *products;
+	const float *least;			/* from which on they are hits */
+	double	   *sums;
+	int64_t    *hits;			/* query * columns + column; each block of queries has room for some */
+	int64_t    *counts;			/* how many a block of queries has, be there room or not */
+	ptrdiff_t	queries;
+	ptrdiff_t	columns;
+	ptrdiff_t	product_stride;
+	ptrdiff_t	room;
+	int			as_they_are;	/* sums are of products, not of their exponentials */
+} Tile;
+
 static inline ptrdiff_t
 stored_row(const Sweep *s, ptrdiff_t place)
 {
@@ -80,6 +97,7 @@ typedef void (*OfBlock) (const void *problem, ptrdiff_t block);
 
 static const OfBlock sweep_block[] = OF_EACH_SET(sweep_block);
 static const OfBlock mix_block[] = OF_EACH_SET(mix_block);
+static const OfBlock tile_block[] = OF_EACH_SET(tile_block);
 
 /* ---- blocks by threads ---- */
 
@@ -138,6 +156,7 @@ run_blocks(OfBlock of_block, const void *problem, ptrdiff_t first, ptrdiff_t end
 /* ---- Python ---- */
 
 #define BLOCKS(rows) (((rows) + BLOCK - 1) / BLOCK)
+#define QUERY_BLOCKS(queries) (((queries) + QUERIES_OF_A_BLOCK - 1) / QUERIES_OF_A_BLOCK)
 
 /* What is given for a range of blocks and how they are run. */
 typedef struct Run
@@ -149,9 +168,9 @@ typedef struct Run
 } Run;
 
 static int
-check_run(const Run *run, Py_ssize_t rows)
+check_run(const Run *run, Py_ssize_t blocks)
 {
-	if (0 <= run->first && run->first <= run->end && run->end <= BLOCKS(rows) && run->threads > 0)
+	if (0 <= run->first && run->first <= run->end && run->end <= blocks && run->threads > 0)
 		return 1;
 	PyErr_SetString(PyExc_ValueError, "no such range of blocks, or no thread");
 	return 0;
@@ -324,7 +343,7 @@ module_sweep(PyObject *self, PyObject *args)
 						  &run.first, &run.end, &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = get_keys(given, &matrices, &sweep) && get_results(given + 9, &matrices, &sweep) && check_run(&run, sweep.rows);
+	done = get_keys(given, &matrices, &sweep) && get_results(given + 9, &matrices, &sweep) && check_run(&run, BLOCKS(sweep.rows));
 	if (done)
 		run_with_interpreter_free(sweep_block[run.set], &sweep, &run);
 	let_go(&matrices);
@@ -371,10 +390,66 @@ module_mix(PyObject *self, PyObject *args)
 	if (done)
 	{
 		run.end = BLOCKS(mix.rows);
-		done = check_run(&run, mix.rows);
+		done = check_run(&run, run.end);
 	}
 	if (done)
 		run_with_interpreter_free(mix_block[run.set], &mix, &run);
+	let_go(&matrices);
+	return done ? Py_NewRef(Py_None) : NULL;
+}
+
+static int
+make_tile(PyObject *const *given, Matrices *held, Tile *t)
+{
+	const Py_buffer *products = hold(held, given[0], "products", "f", 0);
+	const Py_buffer *least = products ? hold(held, given[1], "least", "f", 0) : NULL;
+	const Py_buffer *sums = least ? hold(held, given[2], "sums", "d", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *hits = sums ? hold(held, given[3], "hits", "lq", PyBUF_WRITABLE) : NULL;
+	const Py_buffer *counts = hits ? hold(held, given[4], "counts", "lq", PyBUF_WRITABLE) : NULL;
+
+	if (counts == NULL)
+		return 0;
+	t->queries = products->shape[0];
+	t->columns = products->shape[1];
+	t->room = hits->shape[1];
+	if (!has_shape(least, 1, t->queries) || !has_shape(sums, 1, t->queries) || hits->itemsize != 8 ||
+		!has_shape(hits, QUERY_BLOCKS(t->queries), t->room) || hits->strides[0] != 8 * t->room ||
+		counts->itemsize != 8 || !has_shape(counts, 1, QUERY_BLOCKS(t->queries)))
+	{
+		PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
+		return 0;
+	}
+	t->products = products->buf;
+	t->least = least->buf;
+	t->sums = sums->buf;
+	t->hits = hits->buf;
+	t->counts = counts->buf;
+	t->product_stride = products->strides[0] / 4;
+	return 1;
+}
+
+static PyObject *
+module_tile(PyObject *self, PyObject *args)
+{
+	PyObject   *given[5];
+	const char *name = NULL;
+	Matrices	matrices = {.held = 0};
+	Tile		tile;
+	Run			run = {.first = 0};
+	int			done;
+
+	if (!PyArg_ParseTuple(args, "OOOOOpi|z:tile", &given[0], &given[1], &given[2], &given[3], &given[4],
+						  &tile.as_they_are, &run.threads, &name) ||
+		(run.set = get_instruction_set(name)) < 0)
+		return NULL;
+	done = make_tile(given, &matrices, &tile);
+	if (done)
+	{
+		run.end = QUERY_BLOCKS(tile.queries);
+		done = check_run(&run, run.end);
+	}
+	if (done)
+		run_with_interpreter_free(tile_block[run.set], &tile, &run);
 	let_go(&matrices);
 	return done ? Py_NewRef(Py_None) : NULL;
 }
@@ -385,6 +460,9 @@ static PyMethodDef methods[] = {
 	"blocks first to end of the weights of a query, see sweep.pyi"},
 	{"mix", module_mix, METH_VARARGS,
 	"mix(weights, factors, scores, tops, threads, variant=None): sums of weights by factors, see sweep.pyi"},
+	{"tile", module_tile, METH_VARARGS,
+	"tile(products, least, sums, hits, counts, as_they_are, threads, variant=None): sums and largest of products, "
+	"see sweep.pyi"},
 	{"variants", module_variants, METH_NOARGS, "variants() -> names of what this processor can run, the fastest first"},
 	{NULL, NULL, 0, NULL},
 };
@@ -402,7 +480,7 @@ PyInit_sweep(void)
 {
 	PyObject   *made = PyModule_Create(&module);
 
-	if (made != NULL && PyModule_AddIntMacro(made, BLOCK) < 0)
+	if (made != NULL && (PyModule_AddIntMacro(made, BLOCK) < 0 || PyModule_AddIntMacro(made, QUERIES_OF_A_BLOCK) < 0))
 		Py_CLEAR(made);
 	return made;
 }

@@ -8,6 +8,9 @@ F32 = npt.NDArray[np.float32]
 BLOCK: int
 """Keys of a block."""
 
+QUERIES_OF_A_BLOCK: int
+"""Queries of a block of a tile."""
+
 def sweep(
     query: npt.NDArray[Any],
     keys: npt.NDArray[Any],
@@ -46,5 +49,22 @@ def mix(
     weights: F32, factors: F32, scores: F32, tops: F32, threads: int, variant: str | None = None, /
 ) -> None:
     """Write scores (1, n), weights (H, n) times factors (blocks, H), and the top of each block."""
+
+def tile(
+    products: F32,
+    least: F32,
+    sums: npt.NDArray[np.float64],
+    hits: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    as_they_are: bool,
+    threads: int,
+    variant: str | None = None,
+    /,
+) -> None:
+    """Write sums (1, m) of the exponentials of products (m, c), or of products as_they_are, which are >= 0.
+
+    hits (blocks, room): query * c + column of products of no less than least (1, m), the first `room` of
+    each block of queries; counts (1, blocks): how many there are.
+    """
 
 def variants() -> list[str]: ...

@@ -105,7 +105,7 @@ NAME(exponentials) (float *values, int count, float maximum)
 	for (int at = 0; at < count; at += LANES)
 	{
 		const int	some = count - at < LANES ? count - at : LANES;
-		NAME(vector) value = NAME(exp_of_negative) (NAME(load) (values + at, some, -INFINITY) - maximum);
+		NAME(vector) value = NAME(exp) (NAME(load) (values + at, some, -INFINITY) - maximum);
 
 		NAME(store) (values + at, value, some);
 		total += value;
@@ -216,4 +216,54 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 		most = NAME(larger) (most, score);
 	}
 	m->tops[block] = NAME(largest) (most);
+}
+
+/* The values of a query's row of products from which on they are hits; returns how many there are now. */
+INLINE ptrdiff_t
+NAME(note_hits) (const Tile *t, ptrdiff_t query, ptrdiff_t from, ptrdiff_t to, ptrdiff_t block, ptrdiff_t hits)
+{
+	const float *products = t->products + query * t->product_stride;
+
+	for (ptrdiff_t i = from; i < to; i++)
+	{
+		if (!(products[i] >= t->least[query]))
+			continue;
+		if (hits < t->room)
+			t->hits[block * t->room + hits] = query * t->columns + i;
+		hits++;
+	}
+	return hits;
+}
+
+/* Hits and sums of the rows of a few queries. */
+TARGET static void
+NAME(tile_block) (const void *problem, ptrdiff_t block)
+{
+	const Tile *t = problem;
+	const ptrdiff_t end = (block + 1) * QUERIES_OF_A_BLOCK < t->queries ? (block + 1) * QUERIES_OF_A_BLOCK : t->queries;
+	ptrdiff_t	hits = 0;
+
+	for (ptrdiff_t query = block * QUERIES_OF_A_BLOCK; query < end; query++)
+	{
+		const float *products = t->products + query * t->product_stride;
+		NAME(vector) total = {0};
+
+		for (ptrdiff_t from = 0; from < t->columns; from += 4 * LANES)
+		{
+			const ptrdiff_t to = from + 4 * LANES < t->columns ? from + 4 * LANES : t->columns;
+			NAME(vector) most = (NAME(vector)) {0} - INFINITY;
+
+			for (ptrdiff_t at = from; at < to; at += LANES)
+			{
+				NAME(vector) value = NAME(load) (products + at, to - at < LANES ? to - at : LANES, -INFINITY);
+
+				most = NAME(larger) (most, value);
+				total += t->as_they_are ? NAME(larger) (value, (NAME(vector)) {0}) : NAME(exp) (value);
+			}
+			if (NAME(largest) (most) >= t->least[query])
+				hits = NAME(note_hits) (t, query, from, to, block, hits);
+		}
+		t->sums[query] = NAME(total) (total);
+	}
+	t->counts[block] = hits;
 }

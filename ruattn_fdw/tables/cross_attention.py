@@ -22,6 +22,7 @@ from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.tables import naming, ordering, shared
 from ruattn_fdw.tables.answers import name_row
 from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, STARTUP_COST
+from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
 
 COST_OF_A_PAIR = 0.001
@@ -105,6 +106,7 @@ class CrossAttention(AttentionTable):
                 arguments["k"],
                 normaliser=arguments["normaliser"],
                 columns=documents.numbers,
+                threads=THREADS.count,
                 checkpoint=host_api.check_interrupts,
             )
         return _emit(answers, queries, documents, answering, report)

@@ -221,3 +221,28 @@ def test_what_does_not_fit_is_refused():
         Swept(query, keys, threads=0)
     with pytest.raises(ValueError, match="no sse9"):
         Swept(query, keys, variant="sse9")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("as_they_are", [False, True])
+@pytest.mark.parametrize(("m", "c"), [(1, 1), (16, 64), (17, 63), (40, 1000)])
+def test_a_tile_gives_sums_and_what_reaches_the_bar(variant, as_they_are, m, c):
+    random = np.random.RandomState(m)
+    wide = random.uniform(0 if as_they_are else -40, 40, (m, c + 3)).astype(np.float32)
+    products, least = wide[:, :c], random.uniform(0, 39, (1, m)).astype(np.float32)
+    blocks = -(-m // sweep.QUERIES_OF_A_BLOCK)
+    sums, counts = np.empty((1, m)), np.empty((1, blocks), np.int64)
+    hits = np.full((blocks, 16 * c), -1)
+    sweep.tile(products, least, sums, hits, counts, as_they_are, 2, variant)
+    masses = products.astype(float) if as_they_are else np.exp(products.astype(float))
+    np.testing.assert_allclose(sums[0], masses.sum(axis=1), rtol=2e-6)
+    found = np.concatenate([hits[block, :count] for block, count in enumerate(counts[0])])
+    np.testing.assert_array_equal(found, np.flatnonzero(products >= least[0][:, None]))
+
+
+def test_a_tile_without_room_says_how_many_reach_the_bar():
+    products, hits = np.arange(10, dtype=np.float32)[None], np.full((1, 3), -1)
+    sums, counts = np.empty((1, 1)), np.empty((1, 1), np.int64)
+    sweep.tile(products, np.array([[4]], np.float32), sums, hits, counts, True, 1)
+    assert counts[0, 0] == 6
+    np.testing.assert_array_equal(hits[0], [4, 5, 6])
