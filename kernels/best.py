@@ -111,11 +111,16 @@ class _Search:
         least = float(np.partition(exact, len(exact) - k)[len(exact) - k])
         if not (least >= LEAST and exact.max() <= 1 + EPS32):
             return None
-        rivals = self._not_below(scores, least * np.exp(-np.abs(whole.lse - under.lse).max()))
+        shift = 0.0 if normaliser is not None else float(np.abs(whole.lse - under.lse).max())
+        rivals = self._not_below(scores, least * np.exp(-shift))
         if len(rivals) > MOST_RIVALS:
             return None
-        new = np.setdiff1d(rivals, rows, assume_unique=True)
-        return of_exact_logits(np.append(rows, new), np.hstack([logits, self._exact(new)]), whole)
+        known = np.zeros(len(scores), bool)
+        known[rows] = True
+        new = rivals[~known[rivals]]
+        if len(new):
+            rows, logits = np.append(rows, new), np.hstack([logits, self._exact(new)])
+        return of_exact_logits(rows, logits, whole)
 
     def _exact(self, rows: Rows) -> F64:
         """float64 logits (H, c)."""
