@@ -22,9 +22,12 @@ test: build
 test-long: build
 	@.venv/bin/pytest --pg=18 --pg=16 -m long
 
-# make bench ONLY="overhead search"
-bench: build
-	@.venv/bin/python benchmarks/run.py $(ONLY)
+# make bench ONLY="overhead search" FLAGS="--json figures.json --picture figures.png"
+# the peers are big and not made for every machine: without them the run says so and goes on
+bench:
+	@python3 ruattn_fdw/server/bootstrap.py embedded test bench || \
+	  python3 ruattn_fdw/server/bootstrap.py embedded test
+	@.venv/bin/python benchmarks/run.py $(ONLY) $(FLAGS)
 
 install: build
 	@$(RUATTN) install --pg-config "$(PG_CONFIG)"

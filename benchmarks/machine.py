@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from threadpoolctl import threadpool_info
+
+OURS = ("ruattn-fdw", "numpy", "numexpr")
+PEERS = ("duckdb", "faiss-cpu", "usearch", "sqlite-vec", "torch", "torch-geometric")
 
 
 def processor() -> str:
@@ -23,10 +28,28 @@ def memory_gib() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
 
 
+def installed(names: tuple[str, ...]) -> list[str]:
+    """Names with versions of those packages that are there."""
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def blas() -> str:
+    """The library behind numpy's products and the processor that it takes this one for."""
+    found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return ", ".join(f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in found)
+
+
 def describe(postgres: str) -> list[str]:
     """Lines that name the machine and the versions."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("ruattn-fdw", "numpy", "numexpr"))
-    return [
+    lines = [
         f"{processor()}, {os.cpu_count()} cores, {memory_gib()} GiB",
-        f"{postgres}; Python {platform.python_version()}; {packages}",
+        f"{postgres}; Python {platform.python_version()}; {', '.join(installed(OURS))}; {blas()}",
     ]
+    peers = installed(PEERS)
+    return [*lines, f"peers: {', '.join(peers)}"] if peers else lines
