@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,53 @@ def embeddings() -> np.ndarray:
     return np.load(WORDNET if WORDNET.exists() else SAMPLE).astype(np.float32)
 
 
+def copy_rows(connection: Connection, table: str, blocks: Iterable[np.ndarray]) -> None:
+    """COPY rows of floats (n, d), ids from 1, into a new table of id and embedding (real[]).
+
+    The stream of COPY is laid out by numpy, a block at a time: rows of Python floats would take minutes.
+    """
+    connection.execute(f"CREATE TABLE {table} (id bigint PRIMARY KEY, embedding real[])".encode())
+    number = 1
+    with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)".encode()) as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for block in blocks:
+            copy.write(_copy_data(block, number).tobytes())
+            number += len(block)
+        copy.write(b"\xff\xff")
+
+
+def _copy_data(block: np.ndarray, first_id: int) -> np.ndarray:
+    """Rows in the layout of binary COPY: number of fields, then size and value of each."""
+    width = block.shape[1]
+    row = np.dtype(
+        [
+            ("fields", ">i2"),
+            ("id_size", ">i4"),
+            ("id", ">i8"),
+            ("array_size", ">i4"),
+            ("array_head", ">i4", 5),
+            ("elements", [("size", ">i4"), ("value", ">f4")], width),
+        ]
+    )
+    data = np.empty(len(block), row)
+    data["fields"], data["id_size"] = 2, 8
+    data["id"] = np.arange(first_id, first_id + len(block))
+    data["array_size"] = 20 + 8 * width
+    # one dimension, no nulls, elements of type float4, their number, the first one's subscript
+    data["array_head"] = (1, 0, 700, width, 1)
+    data["elements"]["size"], data["elements"]["value"] = 4, block
+    return data
+
+
+def in_blocks(matrix: np.ndarray, rows: int = 20_000) -> Iterator[np.ndarray]:
+    """The matrix, some rows at a time."""
+    for start in range(0, len(matrix), rows):
+        yield matrix[start : start + rows]
+
+
 def load_embeddings(connection: Connection, matrix: np.ndarray) -> None:
     """Tables words (real[]) and words_vector (vector), one row for each embedding, ids from 1."""
-    connection.execute("CREATE TABLE words (id bigint PRIMARY KEY, embedding real[])")
-    with connection.cursor().copy("COPY words FROM STDIN (FORMAT binary)") as copy:
-        copy.set_types(["int8", "float4[]"])
-        for number, row in enumerate(matrix, 1):
-            copy.write_row((number, row.tolist()))
+    copy_rows(connection, "words", in_blocks(matrix))
     connection.execute(
         "CREATE TABLE words_vector AS SELECT id, embedding::vector(384) AS embedding FROM words"
     )
@@ -75,13 +115,15 @@ def load_embeddings(connection: Connection, matrix: np.ndarray) -> None:
 
 def load_wide(connection: Connection) -> None:
     """Table wide: 100,000 rows of 768 random floats, which PostgreSQL stores out of line."""
-    connection.execute("CREATE TABLE wide (id bigint PRIMARY KEY, embedding real[])")
-    generator = np.random.RandomState(0)
-    with connection.cursor().copy("COPY wide FROM STDIN (FORMAT binary)") as copy:
-        copy.set_types(["int8", "float4[]"])
-        for number in range(1, WIDE_ROWS + 1):
-            copy.write_row((number, generator.standard_normal(WIDE_DIMENSIONS).tolist()))
+    copy_rows(connection, "wide", in_blocks(generated(WIDE_ROWS, WIDE_DIMENSIONS)))
     connection.execute("VACUUM ANALYZE wide")
+
+
+def generated(rows: int, dimensions: int) -> np.ndarray:
+    """Random floats (rows, dimensions), of unit length as embeddings are."""
+    made = np.random.default_rng(0).standard_normal((rows, dimensions), np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return made
 
 
 def add_spi_loop(connection: Connection, installation: Installation) -> None:

@@ -31,9 +31,8 @@ def show(console: Console, result: Outcome) -> None:
 
 def as_json(result: Outcome) -> dict[str, Any]:
     """One outcome, with ratios and speed-ups where its answers were right."""
-    columns = zip(result.timings, ratios(result) if result.workload.contenders else [], strict=False)
     timings = [asdict(timing) for timing in result.timings]
-    for row, (_, ratio), faster in zip(timings, columns, speed_ups(result), strict=False):
+    for row, ratio, faster in zip(timings, ratios(result), speed_ups(result), strict=True):
         row |= {"ratio": ratio, "speed_up": faster}
     for row, contender in zip(timings, result.workload.contenders, strict=False):
         row |= {"base": contender.base, "goal": contender.goal, "recall": contender.recall}
@@ -51,7 +50,7 @@ def as_json(result: Outcome) -> dict[str, Any]:
 def _table(title: str, headings: list[str], left: tuple[str, ...] = ("", "goal", "unit")) -> Table:
     table = Table(title=title)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in left else "right")
+        table.add_column(heading, justify="left" if heading in left else "right", no_wrap=True)
     return table
 
 

@@ -18,6 +18,8 @@ from rich.console import Console
 from workload import outcome
 from workloads import WORKLOADS
 
+WIDTH = 150
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -41,6 +43,7 @@ def main() -> int:
         import picture  # a run without pictures needs no matplotlib
 
     console, results = Console(), {}
+    console.width = max(console.width, WIDTH)  # a pipe's 80 columns would cut names
     with bench_server.server() as running:
         about = machine.describe(str(running.installation))
         console.print("\n".join(about), highlight=False)

@@ -128,7 +128,7 @@ def measure(workload: Workload, rounds: int | None = None) -> list[Timing]:
 
 def ratios(result: Outcome) -> list[float | None]:
     """The median of each contender in terms of its base's; none is given while the check is red."""
-    if result.wrong or not result.timings:
+    if result.wrong or not result.workload.contenders:
         return [None] * len(result.timings)
     medians = {timing.name: timing.median for timing in result.timings}
     last = result.timings[-1].name
