@@ -8,6 +8,7 @@ from workloads.graph import graph
 from workloads.load import load
 from workloads.mechanisms import mechanisms
 from workloads.overhead import overhead
+from workloads.scaling import scaling
 from workloads.search import search
 
 WORKLOADS = {
@@ -16,6 +17,7 @@ WORKLOADS = {
     "preloaded_first_query": preloaded_first_query,
     "cold_read": cold_read,
     "search": search,
+    "scaling": scaling,
     "copies": copies,
     "load": load,
     "cross": cross,
