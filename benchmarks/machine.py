@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 from threadpoolctl import threadpool_info
@@ -30,13 +30,8 @@ def memory_gib() -> int:
 
 def installed(names: tuple[str, ...]) -> list[str]:
     """Names with versions of those packages that are there."""
-    found = []
-    for name in names:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return found
+    there = {found.metadata["Name"] for found in distributions()}
+    return [f"{name} {version(name)}" for name in names if name in there]
 
 
 def blas() -> str:

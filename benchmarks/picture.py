@@ -28,7 +28,7 @@ WIDTH, ROW, MARGIN = 10.0, 0.27, 1.1
 
 
 def draw(results: list[Outcome], about: list[str], file: Path) -> None:
-    """Write the picture of what was timed, with the machine and the versions below; PNG or SVG by its ending."""
+    """Write the picture of what was timed, with the machine and the versions below; PNG or SVG."""
     drawn = [result for result in results if result.timings]
     heights = [_height(result) for result in drawn] or [1.0]
     notes = [note for result in drawn for note in result.workload.notes]
@@ -99,7 +99,7 @@ def _label(name: str, recall: float | None) -> str:
 
 def _legend(axes: Axes, kinds: set[str]) -> None:
     """Whose points are whose, in the corner that sorted points leave empty."""
-    names = {OURS: "ours", PEER: "peers", LIMIT: "limit: one pass over the rows"}
+    names = {OURS: "ours", PEER: "peers", LIMIT: "limit"}
     if OURS in kinds:
         for kind, name in names.items():
             if kind in kinds:

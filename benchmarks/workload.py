@@ -19,8 +19,8 @@ class Contender:
     """One way to do the work. `run` returns its own milliseconds, or None to be timed from outside.
 
     size: the number of rows, where the same work is done at several sizes. base: the contender that its ratio
-    is to, the workload's last where none is named. goal: of this contender. kind: OURS, PEER or LIMIT. recall:
-    the share of the best k that it finds.
+    is to, the workload's last where none is named. goal: of this contender. kind: OURS, PEER or LIMIT.
+    recall: the share of the best k that it finds.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Workload:
 
     `check` raises AssertionError where ours gives a wrong answer: then nothing is timed. `figures` and
     `timings`, where there are no contenders, measure everything themselves, once. rival: the contender over
-    which speed-ups are shown. notes: what a reader of the figures must know, peers that are missing above all.
+    which speed-ups are shown. notes: what a reader must know, above all which peers are missing.
     """
 
     name: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial, update_wrapper
 from typing import Any
 
 from workload import PEER, Contender
@@ -39,15 +40,22 @@ class Peer:
         return Contender(self.name, self.run, base=base, recall=recall, kind=kind)
 
 
+def named_maker(maker: Callable[..., list[Peer]], *arguments: object) -> Callable[[], list[Peer]]:
+    """A maker of peers with its arguments, which keeps its name for the note."""
+    return update_wrapper(partial(maker, *arguments), maker)
+
+
 def gathered(makers: list[Callable[[], list[Peer]]], notes: list[str]) -> list[Peer]:
     """The peers that are there; a note for each maker whose are not."""
-    found: list[Peer] = []
-    for maker in makers:
+
+    def made(maker: Callable[[], list[Peer]]) -> list[Peer]:
         try:
-            found += maker()
+            return maker()
         except (ImportError, AttributeError, OSError, RuntimeError) as problem:
             notes.append(missing(maker.__name__, problem))
-    return found
+            return []
+
+    return [peer for maker in makers for peer in made(maker)]
 
 
 def missing(name: str, problem: object) -> str:

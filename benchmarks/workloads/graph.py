@@ -6,9 +6,16 @@ import gzip
 
 import numpy as np
 from bench_server import WORDNET, Connection, Server, connect, embeddings, load_embeddings
-from workload import Contender, Workload
+from peers import gathered, named_maker
+from peers.geometric import geometric_gatv2
+from workload import LIMIT, OURS, Contender, Workload
 
 EDGES = WORDNET.with_name("edges.tsv.gz")
+HEADS = 4
+NOTE = (
+    "gat_search finds the neighbours and reads their features in SQL, then takes 4 heads and their top 10; "
+    "GATv2Conv is given both in memory, projects them by a learned matrix and returns the weights."
+)
 SEARCH = (
     "SELECT node_id, attention_score FROM gat_search WHERE node_table = 'words' AND edge_table = '{edges}' "
     "AND query_node_id = {node} AND hops = {hops} AND k = 10"
@@ -39,9 +46,14 @@ def load_edges(connection: Connection, ends: np.ndarray) -> None:
     connection.execute("VACUUM ANALYZE")
 
 
+def neighbours(ends: np.ndarray, node: int) -> np.ndarray:
+    """Ids of a node's neighbours in either direction and of itself, in order."""
+    return np.unique(np.concatenate([ends[ends[:, 0] == node, 1], ends[ends[:, 1] == node, 0], [node]]))
+
+
 def expected(matrix: np.ndarray, ends: np.ndarray, node: int) -> list[int]:
     """The ten best neighbours in float64: mean over 4 heads of the softmax of -L1, ties by id."""
-    around = np.unique(np.concatenate([ends[ends[:, 0] == node, 1], ends[ends[:, 1] == node, 0], [node]]))
+    around = neighbours(ends, node)
     apart = (
         np.abs(matrix[around - 1].astype(np.float64) - matrix[node - 1]).reshape(len(around), 4, -1).sum(2)
     )
@@ -75,20 +87,30 @@ def graph(running: Server) -> Workload:
                 )
 
     degree = int((ends == hub).any(axis=1).sum())
-    contenders = {
-        f"gat_search, index, node with {degree} edges": run("indexed_edges", hub),
+    busy = f"node with {degree} edges"
+    own = {
+        f"gat_search, index, {busy}": run("indexed_edges", hub),
         "gat_search, index, usual node": run("indexed_edges", usual),
         "gat_search, index, usual node, 3 hops": run("indexed_edges", usual, 3),
         "gat_search, no index, usual node": run("edges", usual),
-        "its neighbours and their features read by plain SQL": Contender(
-            "", lambda: _execute(connection, NEIGHBOURS.format(node=hub))
-        ),
     }
+    contenders = [Contender(name, contender.run, kind=OURS) for name, contender in own.items()]
+    notes = [NOTE]
+    for node, name in ((hub, busy), (usual, "usual node")):
+        around = np.concatenate([[node], np.setdiff1d(neighbours(ends, node), [node])])
+        maker = named_maker(geometric_gatv2, matrix[around - 1], HEADS, name)
+        contenders += [peer.contender("") for peer in gathered([maker], notes)]
+    read = Contender(
+        "its neighbours and their features read by plain SQL",
+        lambda: _execute(connection, NEIGHBOURS.format(node=hub)),
+        kind=LIMIT,
+    )
     return Workload(
         f"graph of {len(matrix):,} nodes and {len(ends):,} edges",
-        [Contender(name, contender.run) for name, contender in contenders.items()],
+        [*contenders, read],
         target="20 ms with an index",
         check=check,
+        notes=notes,
     )
 
 

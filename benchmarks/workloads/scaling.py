@@ -75,7 +75,9 @@ def of_size(sessions: list[Connection], admin: Connection, matrix: np.ndarray) -
     load(admin, matrix)
     expected = expected_ids(matrix)
     for on in sessions:
-        assert ids(on, SEARCH.format(table="scaled")) == expected, f"mha_search of {rows} rows differs from float64"
+        assert ids(on, SEARCH.format(table="scaled")) == expected, (
+            f"mha_search of {rows} rows differs from float64"
+        )
     timings = []
     for threads in exact.THREADS:
         for on in sessions:
@@ -86,7 +88,7 @@ def of_size(sessions: list[Connection], admin: Connection, matrix: np.ndarray) -
 
 
 def scaling(running: Server) -> Workload:
-    """Every size with 1 and 2 threads and with 1, 10 and 50 connections, and the bare product at each size."""
+    """Every size with 1 and 2 threads and 1, 10 and 50 connections, and the bare product at each size."""
     admin, real = connect(running), embeddings()
 
     def timings() -> list[Timing]:
@@ -103,7 +105,11 @@ def scaling(running: Server) -> Workload:
         return found
 
     generated_from = next((count for count in ROWS if count > len(real)), None)
-    note = "all rows are real embeddings" if generated_from is None else f"from {generated_from:,} on rows are generated"
+    note = (
+        "all rows are real embeddings"
+        if generated_from is None
+        else f"from {generated_from:,} on rows are generated"
+    )
     return Workload(
         "mha_search, 8 heads, top 10: rows, threads, connections",
         [],

@@ -7,12 +7,11 @@ says heads. One temperature for all: 1. Ratios are to one bare float32 product o
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import peers
 from bench_server import Connection, Server, connect, embeddings, in_blocks, load_embeddings
-from peers import Peer, exact
+from peers import Peer, exact, named_maker
 from peers.ruvector import original_engine
 from workload import LIMIT, OURS, Contender, Workload
 
@@ -23,7 +22,9 @@ SEARCH = (
     "SELECT id, score FROM mha_search WHERE table_name = '{table}' AND query_id = 1 "
     f"AND num_heads = {HEADS} AND k = {K} AND temperature = {TEMPERATURE}"
 )
-PGVECTOR = "SELECT id FROM {table} ORDER BY embedding <#> (SELECT embedding FROM {table} WHERE id = {id}) LIMIT 10"
+PGVECTOR = (
+    "SELECT id FROM {table} ORDER BY embedding <#> (SELECT embedding FROM {table} WHERE id = {id}) LIMIT 10"
+)
 EXACT = "pgvector exact, 1 process"
 GOALS = {"float32": "ratio <= 1.5", "int8": "speed-up >= 12"}
 HEADS_NOTE = (
@@ -109,16 +110,10 @@ def ours(running: Server) -> list[Peer]:
 def libraries(matrix: np.ndarray, notes: list[str]) -> list[Peer]:
     """The peers that run in this process."""
     searches = (exact.faiss_flat, exact.usearch_exact, exact.duckdb_array, exact.sqlite_vec)
-    makers = [_named(maker, matrix, K) for maker in searches]
-    makers.append(_named(exact.torch_attention, matrix, HEADS))
-    makers.append(_named(exact.numpy_heads, matrix, K, HEADS))
+    makers = [named_maker(maker, matrix, K) for maker in searches]
+    makers.append(named_maker(exact.torch_attention, matrix, HEADS))
+    makers.append(named_maker(exact.numpy_heads, matrix, K, HEADS))
     return peers.gathered(makers, notes)
-
-
-def _named(maker: Callable[..., list[Peer]], *arguments: object) -> Callable[[], list[Peer]]:
-    bound = partial(maker, *arguments)
-    bound.__name__ = maker.__name__  # type: ignore[attr-defined]
-    return bound
 
 
 def search(running: Server) -> Workload:
@@ -140,8 +135,7 @@ def search(running: Server) -> Workload:
                 assert peer.answer(0) == exact.nearest(matrix, 0, K), f"{peer.name} differs from float64"
 
     contenders = [_of_ours(peer) for peer in own]
-    for peer in others:
-        contenders.append(peer.contender(_limit_of(peer), _recall(peer, matrix, numbers)))
+    contenders += [peer.contender(_limit_of(peer), _recall(peer, matrix, numbers)) for peer in others]
     try:
         contenders += original_engine(matrix, HEADS, exact.limit_name(1))
     except OSError as problem:
