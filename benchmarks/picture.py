@@ -23,8 +23,9 @@ from workload import LIMIT, OURS, PEER, Outcome, Timing
 
 COLOURS = {OURS: "#b5452c", LIMIT: "#222222"}
 PEER_COLOUR = "#31688e"
-SERIES = ("#b5452c", "#e8956d", "#31688e", "#7fb0cf", "#222222", "#8a8f94")
-WIDTH, ROW, MARGIN = 10.0, 0.27, 1.1
+SERIES = ("#e8956d", "#b5452c", "#8a8f94", "#222222", "#7fb0cf", "#31688e", "#b9a3c9", "#6a4c93")
+SIZES = ("#7fb0cf", "#31688e", "#4f9d69", "#b5452c", "#6a4c93")
+WIDTH, ROW, MARGIN, GROWTH = 10.0, 0.27, 1.1, 5.6
 
 
 def draw(results: list[Outcome], about: list[str], file: Path) -> None:
@@ -51,7 +52,7 @@ def _parts(body: object, heights: list[float]) -> list[Canvas]:
 
 def _height(result: Outcome) -> float:
     rows = len(result.timings)
-    return ROW * rows + MARGIN if _panel(result) is _contenders else 4.2
+    return ROW * rows + MARGIN if _panel(result) is _contenders else GROWTH
 
 
 def _panel(result: Outcome) -> Callable[[Canvas, Outcome], None]:
@@ -109,57 +110,71 @@ def _legend(axes: Axes, kinds: set[str]) -> None:
 
 
 def _growth(part: Canvas, result: Outcome) -> None:
-    _by_rows(part.subplots(), result.timings)
-    part.axes[0].set_title(result.workload.name, fontsize=10, loc="left")
+    axes = part.subplots()
+    _by_rows(axes, result.timings)
+    if len({timing.name for timing in result.timings}) <= len(SERIES):
+        axes.legend(fontsize=7, frameon=False)
+    axes.set_title(result.workload.name, fontsize=10, loc="left")
 
 
 def _by_rows(axes: Axes, timings: list[Timing]) -> None:
+    """A line for each name; a diamond where there is but one size, which the line of others may pass by."""
     names = list(dict.fromkeys(timing.name for timing in timings))
-    colours = SERIES if len(names) <= len(SERIES) else [PEER_COLOUR] * len(names)
-    for name, colour in zip(names, colours, strict=False):
+    few = len(names) <= len(SERIES)
+    for name, colour in zip(names, SERIES if few else [PEER_COLOUR] * len(names), strict=False):
         own = sorted((t for t in timings if t.name == name), key=lambda t: t.size or 0)
         sizes, medians = [t.size or 0 for t in own], [t.median for t in own]
         power = power_of_rows(own)
         label = name if power is None else f"{name}: rows$^{{{power:.2f}}}$"
-        style = "--" if own[0].kind == LIMIT else "-"
-        axes.plot(sizes, medians, style, marker="o", markersize=4, linewidth=1.4, color=colour, label=label)
+        style = ("--" if own[0].kind == LIMIT else "-") + ("o" if len(own) > 1 else "D")
+        axes.plot(sizes, medians, style, markersize=4, linewidth=1.4, color=colour, label=label)
         axes.vlines(sizes, [t.low for t in own], [t.high for t in own], color=colour, linewidth=1, alpha=0.5)
-    _logarithmic(axes, "x")
+    _logarithmic(axes, "x", (1,))
     _logarithmic(axes, "y")
     axes.set_xlabel("rows", fontsize=8)
-    axes.set_ylabel("milliseconds, median", fontsize=8)
-    if len(names) <= len(SERIES):
-        axes.legend(fontsize=7, frameon=False)
+    axes.set_ylabel("milliseconds: median, extremes (thin)", fontsize=8)
 
 
 def _flow(part: Canvas, result: Outcome) -> None:
     """How one query grows with rows, and what more connections do to the rate and to the wait."""
-    rows, rate, wait = part.subplots(1, 3)
-    part.suptitle(result.workload.name, fontsize=10, x=0.01, ha="left")
+    panels, legends = part.subfigures(2, 1, height_ratios=(4, 1.3))
+    rows, rate, wait = panels.subplots(1, 3, width_ratios=(1.2, 1, 1))
+    panels.suptitle(result.workload.name, fontsize=10, x=0.01, ha="left")
     _by_rows(rows, [timing for timing in result.timings if timing.connections == 1])
-    several = [timing for timing in result.timings if timing.kind == OURS]
-    keys = list(dict.fromkeys((timing.name, timing.size) for timing in several))
-    palette = mpl.colormaps["viridis"]
-    sizes = sorted({size or 0 for _, size in keys})
-    for name, size in keys:
-        own = [timing for timing in several if (timing.name, timing.size) == (name, size)]
-        colour = palette(0.9 * sizes.index(size or 0) / max(len(sizes) - 1, 1))
-        style = "-" if "2 threads" in name else ":"
+    lines: dict[tuple[str, int], list[Timing]] = {}
+    for timing in result.timings:
+        if timing.kind == OURS:
+            lines.setdefault((timing.name, timing.size or 0), []).append(timing)
+    sizes = list(dict.fromkeys(size for _, size in lines))
+    for (name, size), own in lines.items():
+        colour = SIZES[sizes.index(size) % len(SIZES)]
+        look = {"color": colour, "linewidth": 1.4, "markersize": 4, "label": _line_name(name, size)}
+        style = "-o" if "2 threads" in name else ":o"
         at = [timing.connections for timing in own]
-        rate.plot(at, [t.per_second or 0 for t in own], style, marker="o", markersize=4, color=colour)
-        wait.plot(at, [t.median for t in own], style, marker="o", markersize=4, color=colour)
+        rate.plot(at, [timing.per_second or 0 for timing in own], style, **look)
+        wait.plot(at, [timing.median for timing in own], style, **look)
     for axes, label in ((rate, "queries a second, all connections"), (wait, "milliseconds, median")):
         _logarithmic(axes, "x")
         _logarithmic(axes, "y")
+        at = sorted({timing.connections for timing in result.timings})
+        axes.set_xticks(at, [str(count) for count in at])
         axes.set_xlabel("connections", fontsize=8)
         axes.set_ylabel(label, fontsize=8)
+    for axes, left, columns in ((rows, 0.02, 1), (rate, 0.42, 2)):
+        place = {"loc": "upper left", "bbox_to_anchor": (left, 1), "ncols": columns}
+        legends.legend(*axes.get_legend_handles_labels(), fontsize=7, frameon=False, **place)
 
 
-def _logarithmic(axes: Axes, which: str) -> None:
+def _line_name(name: str, size: int) -> str:
+    """The rows, and what the name says after that of the operation."""
+    return f"{size / 1000:,.0f}k rows, {', '.join(name.split(', ')[1:])}"
+
+
+def _logarithmic(axes: Axes, which: str, labelled: tuple[int, ...] = (1, 2, 5)) -> None:
     axes.set_xscale("log") if which == "x" else axes.set_yscale("log")
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e4 else (1,)))
+    axis.set_major_locator(LogLocator(subs=labelled if high / low < 1e5 else (1,)))
     axis.set_major_formatter(FuncFormatter(_short))
     axis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, axis=which, color="#dddddd", linewidth=0.6)

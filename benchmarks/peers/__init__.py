@@ -51,7 +51,7 @@ def gathered(makers: list[Callable[[], list[Peer]]], notes: list[str]) -> list[P
     def made(maker: Callable[[], list[Peer]]) -> list[Peer]:
         try:
             return maker()
-        except (ImportError, AttributeError, OSError, RuntimeError) as problem:
+        except Exception as problem:  # whatever another library throws, it is not measured
             notes.append(missing(maker.__name__, problem))
             return []
 

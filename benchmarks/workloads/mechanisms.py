@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from bench_server import Connection, Server, connect
+from bench_server import Connection, Server, connect, copy_rows, in_blocks
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options
 from ruattn_fdw.kernels.registry import MECHANISMS
 from workload import Contender, Workload
@@ -62,11 +62,7 @@ def load(connection: Connection) -> None:
     vectors = random.standard_normal((max(ROWS), DIMENSIONS)).astype(np.float32)
     vectors *= 0.9 / np.linalg.norm(vectors, axis=1, keepdims=True)
     largest = f"keys_{max(ROWS)}"
-    connection.execute(f"CREATE TABLE {largest} (id bigint PRIMARY KEY, embedding real[])".encode())
-    with connection.cursor().copy(f"COPY {largest} FROM STDIN (FORMAT binary)".encode()) as copy:
-        copy.set_types(["int8", "float4[]"])
-        for number, row in enumerate(vectors, 1):
-            copy.write_row((number, row.tolist()))
+    copy_rows(connection, largest, in_blocks(vectors))
     for rows in {*ROWS, *FEW_ROWS} - {max(ROWS)}:
         connection.execute(f"CREATE TABLE keys_{rows} AS SELECT * FROM {largest} WHERE id <= {rows}".encode())
     connection.execute(f"CREATE TABLE queries AS SELECT * FROM {largest} WHERE id <= {QUERIES}".encode())

@@ -8,18 +8,20 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from bench_server import Connection, Server, connect, copy_rows, embeddings, generated, in_blocks
-from peers import Peer, exact
-from workload import LIMIT, OURS, Timing, Workload
+from peers import exact
+from workload import LIMIT, OURS, Contender, Timing, Workload, measure
 
 from workloads.search import SEARCH, expected_ids, ids, session
 
 ROWS = (10_000, 30_000, 117_659, 1_000_000)
 WIDE = (100_000, 768)
 CONNECTIONS = (1, 10, 50)
-SECONDS, PRODUCTS = 1.5, 7
+SECONDS, ROUNDS = 1.5, 9
+STATEMENT = SEARCH.format(table="scaled")
 
 
 def rows_of(count: int, real: np.ndarray) -> np.ndarray:
@@ -37,13 +39,13 @@ def load(connection: Connection, matrix: np.ndarray) -> None:
 
 def flow(sessions: list[Connection], name: str, rows: int) -> Timing:
     """All sessions search, each one query after the other, for some time: their waits and their rate."""
-    statement, spent = SEARCH.format(table="scaled"), []
+    spent: list[float] = []
     start = time.perf_counter()
 
     def work(on: Connection) -> None:
         while True:
             asked = time.perf_counter()
-            ids(on, statement)
+            _search(on)
             answered = time.perf_counter()
             spent.append((answered - asked) * 1000)
             if answered - start >= SECONDS:
@@ -58,33 +60,43 @@ def flow(sessions: list[Connection], name: str, rows: int) -> Timing:
     return replace(Timing.of(name, spent, rows, OURS), connections=len(sessions), per_second=rate)
 
 
-def product(peer: Peer, rows: int, dimensions: int) -> Timing:
-    """The bare pass over the same rows, by one caller."""
-    spent = [peer.run() for _ in range(PRODUCTS)]
-    timing = Timing.of(_series(peer.name.replace(", numpy", ""), dimensions), spent[1:], rows, LIMIT)
-    return replace(timing, per_second=1000 / timing.median)
+def alone(sessions: list[Connection], matrix: np.ndarray) -> list[Timing]:
+    """One caller: a search with each number of threads and the bare product, taking turns."""
+    rows, dimensions = matrix.shape
+    contenders = []
+    for threads, on in zip(exact.THREADS, sessions, strict=False):
+        on.execute(f"SET ruattn_fdw.threads = {threads}".encode())
+        name = _series(threads, dimensions)
+        contenders.append(Contender(name, partial(_search, on), rows, kind=OURS))
+    for product in exact.products(matrix):
+        name = f"{product.name.replace(', numpy', '')}, {dimensions} dimensions"
+        contenders.append(Contender(name, product.run, rows, kind=LIMIT))
+    timings = measure(Workload("", contenders, rounds=ROUNDS))
+    return [replace(timing, per_second=1000 / timing.median) for timing in timings]
 
 
-def _series(name: str, dimensions: int) -> str:
-    return f"{name}, {dimensions} dimensions"
+def _search(on: Connection) -> None:
+    ids(on, STATEMENT)
+
+
+def _series(threads: int, dimensions: int) -> str:
+    return f"mha_search, {exact.named(threads)}, {dimensions} dimensions"
 
 
 def of_size(sessions: list[Connection], admin: Connection, matrix: np.ndarray) -> list[Timing]:
-    """One table: the answer is checked, then threads times connections, then the limit."""
+    """One table: the answer is checked in every session, then one caller, then threads times connections."""
     rows, dimensions = matrix.shape
     load(admin, matrix)
     expected = expected_ids(matrix)
     for on in sessions:
-        assert ids(on, SEARCH.format(table="scaled")) == expected, (
-            f"mha_search of {rows} rows differs from float64"
-        )
-    timings = []
+        assert ids(on, STATEMENT) == expected, f"mha_search of {rows:,} rows differs from float64"
+    timings = alone(sessions, matrix)
     for threads in exact.THREADS:
         for on in sessions:
             on.execute(f"SET ruattn_fdw.threads = {threads}".encode())
-        name = _series(f"mha_search, {exact.named(threads)}", dimensions)
-        timings += [flow(sessions[:count], name, rows) for count in CONNECTIONS]
-    return timings + [product(peer, rows, dimensions) for peer in exact.products(matrix)]
+        name = _series(threads, dimensions)
+        timings += [flow(sessions[:count], name, rows) for count in CONNECTIONS[1:]]
+    return timings
 
 
 def scaling(running: Server) -> Workload:
