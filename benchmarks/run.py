@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
+
+# OpenBLAS would else keep the threads of a product spinning for 0.1 s, on cores that the next contender needs
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
 import bench_server
 import machine

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 OURS, PEER, LIMIT = "ours", "peer", "limit"
-# threads of the contender before spin for some 25 ms before they sleep
+# threads of the contender before may spin for some milliseconds before they sleep
 PAUSE = 0.03
 
 
@@ -72,7 +72,9 @@ class Workload:
 
     `check` raises AssertionError where ours gives a wrong answer: then nothing is timed. `figures` and
     `timings`, where there are no contenders, measure everything themselves, once. rival: the contender over
-    which speed-ups are shown. notes: what a reader must know, above all which peers are missing.
+    which speed-ups are shown. repeat: run each contender once untimed right before each timed run, so that
+    what the one before it left in the processor's caches is no part of its time. notes: what a reader must
+    know, above all which peers are missing.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Workload:
     figures: Callable[[], list[Figure]] | None = None
     timings: Callable[[], list[Timing]] | None = None
     rival: str = ""
+    repeat: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -117,7 +120,7 @@ def measure(workload: Workload, rounds: int | None = None) -> list[Timing]:
     samples: list[list[float]] = [[] for _ in workload.contenders]
     for number in range(-1, rounds or workload.rounds):
         for contender, spent in zip(workload.contenders, samples, strict=True):
-            milliseconds = _time(contender)
+            milliseconds = _time(contender, workload.repeat)
             if number >= 0:
                 spent.append(milliseconds)
     return [
@@ -143,8 +146,10 @@ def speed_ups(result: Outcome) -> list[float | None]:
     return [None if rival is None else rival / timing.median for timing in result.timings]
 
 
-def _time(contender: Contender) -> float:
+def _time(contender: Contender, repeat: bool) -> float:
     time.sleep(PAUSE)
+    if repeat:
+        contender.run()
     start = time.perf_counter()
     own = contender.run()
     return (time.perf_counter() - start) * 1000 if own is None else own

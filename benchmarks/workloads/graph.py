@@ -110,6 +110,7 @@ def graph(running: Server) -> Workload:
         [*contenders, read],
         target="20 ms with an index",
         check=check,
+        repeat=True,
         notes=notes,
     )
 

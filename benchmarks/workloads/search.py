@@ -146,6 +146,7 @@ def search(running: Server) -> Workload:
         contenders,
         check=check,
         rival=EXACT,
+        repeat=True,
         notes=notes,
     )
 

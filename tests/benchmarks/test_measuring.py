@@ -65,6 +65,13 @@ def test_contenders_take_turns() -> None:
     assert order == list("abc") * 3
 
 
+def test_a_warm_contender_runs_once_more_before_each_timed_run() -> None:
+    order: list[str] = []
+    contenders = [Contender(name, lambda name=name: order.append(name)) for name in "ab"]
+    measure(Workload("turns", contenders, rounds=1, repeat=True))
+    assert order == list("aabb") * 2
+
+
 def test_contenders_of_one_name_are_told_apart() -> None:
     timings = measure(Workload("twins", [Contender("a", lambda: 1.0), Contender("a", lambda: 9.0)], rounds=1))
     assert [timing.median for timing in timings] == [1, 9]
