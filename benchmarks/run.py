@@ -44,6 +44,8 @@ def main() -> int:
     if unknown:
         parser().error(f"unknown workload {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
     if arguments.picture:
+        if arguments.picture.suffix not in (".png", ".svg"):
+            parser().error(f"a picture is .png or .svg, not {arguments.picture.name}")
         import picture  # a run without pictures needs no matplotlib
 
     console, results = Console(), {}
