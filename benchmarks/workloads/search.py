@@ -28,8 +28,8 @@ PGVECTOR = (
 EXACT = "pgvector exact, 1 process"
 GOALS = {"float32": "ratio <= 1.5", "int8": "speed-up >= 12"}
 HEADS_NOTE = (
-    "mha_search computes 8 heads and the softmax over all rows, at temperature 1; "
-    "peers one inner product a row, unless their names say heads."
+    "mha_search computes 8 heads and the softmax over all rows, at temperature 1, and its ids are those of "
+    "float64; peers compute one inner product a row, unless their names say heads."
 )
 
 
@@ -153,7 +153,7 @@ def search(running: Server) -> Workload:
 
 def _of_ours(peer: Peer) -> Contender:
     goal = next((goal for dtype, goal in GOALS.items() if f" {dtype}," in peer.name), "")
-    return Contender(peer.name, peer.run, base=_limit_of(peer), goal=goal, kind=OURS, recall=1.0)
+    return Contender(peer.name, peer.run, base=_limit_of(peer), goal=goal, kind=OURS)
 
 
 def _limit_of(peer: Peer) -> str:
