@@ -42,7 +42,7 @@ def loops(name: str) -> Extension:
 
 
 setup(
-    ext_modules=[loops("dots"), loops("sweep")],
+    ext_modules=[loops("dots"), loops("sweep"), loops("tiles")],
     packages=mapped_packages(),
     package_dir={f"ruattn_fdw.{folder}": folder for folder in FOLDERS},
     package_data={

@@ -1,0 +1,234 @@
+/*
+ * tiles.c: the output of attention for one query, by tiles of keys with the online softmax
+ * (Milakov and Gimelshein 2018; Dao 2023).
+ *
+ * What is held beside the arrays given is a tile of logits and a row of sums, however many
+ * keys there are. Sums over a tile are float32, those over tiles float64.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <math.h>
+#include <stddef.h>
+
+/* Keys of a tile; a multiple of the lanes of every instruction set. */
+#define TILE 64
+/* Values summed at a time. */
+#define ROWS 4
+
+typedef struct Problem
+{
+	const float *query;			/* NULL where logits are given */
+	const float *keys;
+	const float *logits;		/* NULL where a query is given */
+	const float *values;
+	float	   *output;
+	double	   *lse;
+	ptrdiff_t	rows;
+	ptrdiff_t	width;			/* of a head of the keys */
+	ptrdiff_t	value_width;	/* and of the values */
+	ptrdiff_t	key_stride;
+	ptrdiff_t	logit_stride;
+	ptrdiff_t	value_stride;
+	int			heads;
+} Problem;
+
+/* What is folded, tile by tile. */
+typedef struct Folded
+{
+	double	   *totals;			/* of each column, the sum of e^(logit - maximum) * value */
+	double	   *masses;			/* of each head, the sum of e^(logit - maximum) */
+	float	   *maxima;
+	float	   *sums;			/* totals of a tile */
+	float	   *tile;			/* logits (heads, TILE), then weights */
+} Folded;
+
+#define BODY "tiles_body.h"
+#include "variants.h"
+#include "arguments.h"
+
+static void (*const fold_tiles[]) (const Problem *problem, Folded *folded) = OF_EACH_SET(fold_tiles);
+
+static size_t
+working_bytes(const Problem *p)
+{
+	const size_t columns = p->heads * p->value_width;
+
+	return (columns + p->heads) * sizeof(double) + (columns + (size_t) p->heads * (TILE + 1)) * sizeof(float);
+}
+
+static void
+place_sums(const Problem *p, void *memory, Folded *folded)
+{
+	const ptrdiff_t columns = p->heads * p->value_width;
+
+	folded->totals = memory;
+	folded->masses = folded->totals + columns;
+	folded->sums = (float *) (folded->masses + p->heads);
+	folded->maxima = folded->sums + columns;
+	folded->tile = folded->maxima + p->heads;
+	for (int h = 0; h < p->heads; h++)
+		folded->maxima[h] = -INFINITY;
+}
+
+static void
+write_output(const Problem *p, const Folded *folded)
+{
+	for (int h = 0; h < p->heads; h++)
+	{
+		for (ptrdiff_t at = h * p->value_width; at < (h + 1) * p->value_width; at++)
+			p->output[at] = (float) (folded->totals[at] / folded->masses[h]);
+		p->lse[h] = folded->maxima[h] + log(folded->masses[h]);
+	}
+}
+
+static PyObject *
+run_problem(const Problem *p, int set)
+{
+	void	   *memory = PyMem_RawCalloc(1, working_bytes(p));
+	Folded		folded;
+
+	if (memory == NULL)
+		return PyErr_NoMemory();
+	Py_BEGIN_ALLOW_THREADS
+	place_sums(p, memory, &folded);
+	fold_tiles[set] (p, &folded);
+	write_output(p, &folded);
+	Py_END_ALLOW_THREADS
+	PyMem_RawFree(memory);
+	return Py_NewRef(Py_None);
+}
+
+/* ---- Python ---- */
+
+/* Values (n, H * v), output (1, H * v) and lse (1, H) for so many heads and rows. */
+static int
+results_fit(const Py_buffer *values, const Py_buffer *output, const Py_buffer *lse, Py_ssize_t heads, Py_ssize_t rows)
+{
+	return heads > 0 && heads <= INT_MAX && rows > 0 && values->shape[0] == rows && values->shape[1] % heads == 0 &&
+		output->shape[0] == 1 && output->shape[1] == values->shape[1] && lse->shape[0] == 1 && lse->shape[1] == heads;
+}
+
+static void
+set_results(Problem *p, const Py_buffer *values, const Py_buffer *output, const Py_buffer *lse)
+{
+	p->values = values->buf;
+	p->value_stride = values->strides[0] / 4;
+	p->value_width = values->shape[1] / p->heads;
+	p->output = output->buf;
+	p->lse = lse->buf;
+}
+
+static int
+make_of_query(const Py_buffer *v, Problem *p)
+{
+	const Py_buffer *query = &v[0];
+	const Py_buffer *keys = &v[1];
+	const Py_ssize_t heads = query->shape[0];
+	const Py_ssize_t width = query->shape[1];
+
+	if (!results_fit(&v[2], &v[3], &v[4], heads, keys->shape[0]) || heads * width != keys->shape[1] ||
+		query->strides[0] != 4 * width)
+	{
+		PyErr_SetString(PyExc_ValueError,
+						"query (H, w), keys (n, H * w), values (n, H * v), output (1, H * v) and lse (1, H) "
+						"do not fit, or are of no key");
+		return 0;
+	}
+	*p = (Problem) {
+		.query = query->buf, .keys = keys->buf, .rows = keys->shape[0], .width = width,
+		.key_stride = keys->strides[0] / 4, .heads = (int) heads
+	};
+	set_results(p, &v[2], &v[3], &v[4]);
+	return 1;
+}
+
+static int
+make_of_logits(const Py_buffer *v, Problem *p)
+{
+	const Py_buffer *logits = &v[0];
+
+	if (!results_fit(&v[1], &v[2], &v[3], logits->shape[0], logits->shape[1]))
+	{
+		PyErr_SetString(PyExc_ValueError,
+						"logits (H, n), values (n, H * v), output (1, H * v) and lse (1, H) do not fit, "
+						"or are of no key");
+		return 0;
+	}
+	*p = (Problem) {
+		.logits = logits->buf, .logit_stride = logits->strides[0] / 4, .rows = logits->shape[1],
+		.heads = (int) logits->shape[0]
+	};
+	set_results(p, &v[1], &v[2], &v[3]);
+	return 1;
+}
+
+/* The last two of `count` matrices are results, the very last of float64. */
+static PyObject *
+run_with(PyObject *const *given, const char *const *names, int count, const char *variant,
+		 int (*make) (const Py_buffer *views, Problem *problem))
+{
+	Py_buffer	views[5];
+	Problem		problem;
+	PyObject   *result = NULL;
+	int			held = 0;
+	const int	set = get_instruction_set(variant);
+
+	if (set < 0)
+		return NULL;
+	while (held < count && get_matrix(given[held], &views[held], names[held], held == count - 1 ? "d" : "f",
+									  held < count - 2 ? 0 : PyBUF_WRITABLE))
+		held++;
+	if (held == count && make(views, &problem))
+		result = run_problem(&problem, set);
+	while (held > 0)
+		PyBuffer_Release(&views[--held]);
+	return result;
+}
+
+static PyObject *
+module_of_query(PyObject *self, PyObject *args)
+{
+	static const char *const names[] = {"query", "keys", "values", "output", "lse"};
+	PyObject   *given[5];
+	const char *variant = NULL;
+
+	if (!PyArg_ParseTuple(args, "OOOOO|z:of_query", &given[0], &given[1], &given[2], &given[3], &given[4], &variant))
+		return NULL;
+	return run_with(given, names, 5, variant, make_of_query);
+}
+
+static PyObject *
+module_of_logits(PyObject *self, PyObject *args)
+{
+	static const char *const names[] = {"logits", "values", "output", "lse"};
+	PyObject   *given[4];
+	const char *variant = NULL;
+
+	if (!PyArg_ParseTuple(args, "OOOO|z:of_logits", &given[0], &given[1], &given[2], &given[3], &variant))
+		return NULL;
+	return run_with(given, names, 4, variant, make_of_logits);
+}
+
+static PyMethodDef methods[] = {
+	{"of_query", module_of_query, METH_VARARGS,
+	"of_query(query, keys, values, output, lse, variant=None): output of softmax over <query[h], h-th slice of key>"},
+	{"of_logits", module_of_logits, METH_VARARGS,
+	"of_logits(logits, values, output, lse, variant=None): output of softmax over logits that are finite"},
+	{"variants", module_variants, METH_NOARGS, "variants() -> names of what this processor can run, the fastest first"},
+	{NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "tiles",
+	.m_doc = "Outputs of attention, tile by tile.",
+	.m_size = -1,
+	.m_methods = methods,
+};
+
+PyMODINIT_FUNC
+PyInit_tiles(void)
+{
+	return PyModule_Create(&module);
+}
