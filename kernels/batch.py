@@ -103,12 +103,13 @@ def within_range(settings: Settings, queries: Floats, keys: F32 | KeySet, limit:
     with np.errstate(all="ignore"):
         if mechanism.kernel:
             blocks = (keys[span] for span in spans(len(keys), 4 * keys.shape[1]))
-            return max(_exponent(settings, vectors) for vectors in (queries, *blocks)) <= KERNEL_RANGE
+            return max(largest_exponent(settings, vectors) for vectors in (queries, *blocks)) <= KERNEL_RANGE
         lengths = ManyQueries(settings, queries, np.float32).lengths()
         return bool(lengths.max(initial=0) * longest_key(settings, keys) <= limit)
 
 
-def _exponent(settings: Settings, vectors: Floats) -> float:
+def largest_exponent(settings: Settings, vectors: Floats) -> float:
+    """How large an exponent the features of any slice of vectors (n, d) take, of a kernel mechanism."""
     assert settings.mechanism.features is not None
     slices = by_heads(vectors, settings.heads)
     return settings.mechanism.features.exponent(slices, settings.temperature, settings.options)

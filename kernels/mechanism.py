@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import options
-from .arrays import F32, F64, Checkpoint, Floats
+from .arrays import F32, F64, Checkpoint, Floats, Rows
 from .edges import MakeEdgeScorer, WeighGraph
 from .errors import InvalidOption, InvalidShape, shown
 from .options import Interval, Option, Value
@@ -52,6 +52,35 @@ MakeScorer = Callable[[F64, float, Options, type], Scorer]
 
 MakeScorerOfAges = Callable[[F64, float, Options, type], Callable[[F64], Scorer]]
 """The same, and then the ages (b,) of the keys to come, by how much they stand before the query -> scorer."""
+
+class ScoreKeys(Protocol):
+    """Keys that are known already, ready for any query."""
+
+    def __call__(self, query: F64) -> F64:
+        """Query slices (H, d/H) -> logits (H, n), a new array."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of arrays held."""
+
+
+MakeScoreKeys = Callable[[F32, int, float, Options, Checkpoint], ScoreKeys]
+"""Keys (n, d) as wide as queries, number of heads, temperature, options -> what scores them for any query."""
+
+
+class Experts(Protocol):
+    """Keys shared out among experts, each of which makes a softmax over its own."""
+
+    @property
+    def owner(self) -> Rows:
+        """The expert (n,) that each key belongs to."""
+
+    def of(self, query: F64, options: Options) -> tuple[Rows, F64]:
+        """The experts (k,) that a query (d,) goes to, and their shares (k,) in the weights."""
+
+
+MakeExperts = Callable[[F32, Options, Checkpoint], Experts]
+"""Keys (n, d) with n >= 1, options -> experts."""
 
 Normalise = Callable[[Floats, Floats, Options, Checkpoint], State]
 """Writes exp(logits - maximum) of logits (H, n) into the second array; returns maximum and sum of each."""
@@ -144,7 +173,9 @@ class Mechanism:
     scorer over a graph. weigh_graph: where the weights of nodes need the whole graph. weigh_sets: where rows
     are sets of vectors. remark: what users must be told of an answer over these keys. weights: what
     stands in for learned ones, in a word or two. floats: numbers held to score a key of some width. whole:
-    vectors cannot be cut into heads. flat: with `weigh_sets`, rows may be single vectors too.
+    vectors cannot be cut into heads. flat: with `weigh_sets`, rows may be single vectors too. score_keys: what
+    can be computed of keys alone, where a logit needs more than `features`. experts: those that `weigh` asks,
+    each of which attends by scaled dot products.
     """
 
     name: str
@@ -184,6 +215,8 @@ class Mechanism:
     floats: Callable[[int, Options], int] = its_width
     whole: bool = False
     flat: bool = False
+    score_keys: MakeScoreKeys | None = None
+    experts: MakeExperts | None = None
 
     def preset(self, alias: str) -> Mechanism:
         """The mechanism as this alias names it: with the defaults that the alias stands for."""

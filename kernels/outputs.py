@@ -32,7 +32,7 @@ _TABLE_BYTES = 32 * 1024 * 1024
 _ASKED = 1024
 """Queries that are put to a state at once."""
 
-_SINGLE, _DOUBLE = 20.0, 1e6
+SINGLE, _DOUBLE = 20.0, 1e6
 """Logits up to which float32, and beyond it float64, keeps weights to 1e-5 in a matrix product."""
 
 
@@ -81,7 +81,7 @@ def outputs(
         yield _of_no_keys(len(queries), settings.heads, held.shape[1])
     elif settings.mechanism.weigh_batch is not None and len(queries):
         yield _of_batch(settings, weigh_batch(settings, queries, keys.dense(), columns, checkpoint), held)
-    elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, _SINGLE):
+    elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, SINGLE):
         yield from _by_state(settings, queries, keys, held, checkpoint)
     elif within_range(settings, queries, keys, _DOUBLE):
         yield from _by_products(settings, queries, keys, held, entropy, checkpoint)
@@ -144,7 +144,7 @@ def _by_products(
 ) -> Iterator[Outputs]:
     """Blocks of queries whose logits are matrix products."""
     n, heads = len(keys), settings.heads
-    single = within_range(settings, queries, keys, _SINGLE)
+    single = within_range(settings, queries, keys, SINGLE)
     dtype = np.float32 if single else np.float64
     step = max(1, min(1024, _TABLE_BYTES // (np.dtype(dtype).itemsize * heads * n)))
     for start in range(0, len(queries), step):
@@ -194,6 +194,11 @@ def _aggregated(settings: Settings, table: Floats, values: KeySet) -> F32:
         else:
             by_head = _by_head(settings.heads, values.dense(), table.dtype)
             output = _joined(settings.mechanism.aggregate(table, by_head, settings.options))
+    return finite(output)
+
+
+def finite(output: F32) -> F32:
+    """The output, every number of which float32 must hold; NumericOverflow otherwise."""
     if not np.isfinite(output).all():
         raise NumericOverflow("an output overflows single precision", "Scale the vectors or the values down.")
     return output

@@ -83,6 +83,28 @@ class KeyScorer:
         return result
 
 
+class KnownKeys:
+    """The same logits for any query, of keys whose part in the sums is known."""
+
+    def __init__(
+        self, keys: F32, weights: GatWeights, slope: float, temperature: float, checkpoint: Checkpoint
+    ) -> None:
+        source = folded(weights.projection, weights.source)
+        self._source = np.ascontiguousarray(_projected(keys, source, checkpoint).T)
+        self._target = folded(weights.projection, weights.target)
+        self._slope, self._temperature = slope, temperature
+
+    def __call__(self, query: F64) -> F64:
+        """Query slices (H, d/H) -> logits (H, n)."""
+        sums = self._source + (query.reshape(-1) @ self._target)[:, None]
+        return np.asarray(leaky(sums, self._slope) / self._temperature, np.float64)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of arrays held."""
+        return int(self._source.nbytes + self._target.nbytes)
+
+
 def leaky(sums: Floats, slope: float) -> Floats:
     """LeakyReLU (Maas et al. 2013)."""
     result: Floats = np.where(sums > 0, sums, slope * sums)
@@ -145,6 +167,14 @@ def key_scorer(query: F64, temperature: float, options: Options, dtype: type) ->
     return KeyScorer(query, weights, float(options["negative_slope"]), temperature, dtype)
 
 
+def known_keys(
+    keys: F32, heads: int, temperature: float, options: Options, checkpoint: Checkpoint
+) -> KnownKeys:
+    """The scorer of these keys (n, d) with the weights that the options ask for."""
+    weights = weights_of(keys.shape[1], heads, options)
+    return KnownKeys(keys, weights, float(options["negative_slope"]), temperature, checkpoint)
+
+
 def projected_values(
     keys: F32, query_width: int, heads: int, options: Options, checkpoint: Checkpoint
 ) -> F32:
@@ -186,6 +216,7 @@ MECHANISM = Mechanism(
     scorer=key_scorer,
     own_values=projected_values,
     edges=edge_scorer,
+    score_keys=known_keys,
     remark=told("gat"),
     weights=by_init,
 )

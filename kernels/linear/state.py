@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import F32, F64, Floats, by_heads
+from ..arrays import F64, Floats, by_heads
 from ..batch import Settings
 
 
@@ -26,11 +26,11 @@ class KernelState:
         self._width = value_width // settings.heads
         self._forget()
 
-    def add(self, keys: F32, values: F32) -> None:
-        """Add keys (n, d) with values (n, d_v)."""
+    def add(self, keys: Floats, values: Floats) -> None:
+        """Add keys (n, d) with values (n, d_v), by products in their dtype."""
         self._accumulate(*self._of(keys, values), len(keys))
 
-    def remove(self, keys: F32, values: F32) -> None:
+    def remove(self, keys: Floats, values: Floats) -> None:
         """Take out keys (n, d) with values (n, d_v) that were added before."""
         sums, totals = self._of(keys, values)
         self._accumulate(-sums, -totals, -len(keys))
@@ -53,7 +53,7 @@ class KernelState:
         kernels = np.matmul(asked, self.totals[:, :, None])
         return np.matmul(asked, self.sums) / kernels, np.log(kernels[:, :, 0])
 
-    def _of(self, keys: F32, values: F32) -> tuple[F64, F64]:
+    def _of(self, keys: Floats, values: Floats) -> tuple[F64, F64]:
         settings = self._settings
         slices = by_heads(keys, settings.heads)
         features = self._maps.keys(slices, settings.temperature, settings.options).transpose(1, 2, 0)

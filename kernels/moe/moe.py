@@ -13,7 +13,7 @@ from ..kmeans import assign
 from ..logits import exact_logits
 from ..mechanism import Mechanism
 from ..options import Interval, Option
-from ..problem import Problem
+from ..problem import Options, Problem
 from ..weights import Weights, scattered, settled
 from .gate import check_top_k, kmeans_gate, route
 
@@ -27,6 +27,11 @@ class Experts:
     gate: F64
     owner: Rows
 
+    def of(self, query: F64, options: Options) -> tuple[Rows, F64]:
+        """The experts (k,) that the gate sends a query (d,) to, best first, and their shares (k,)."""
+        chosen, shares = route(query[None], self.gate, int(options["top_k"]))
+        return chosen[0], shares[0]
+
 
 def _fit(keys: F32, num_experts: int, seed: int, checkpoint: Checkpoint) -> Experts:
     gate = kmeans_gate(keys, num_experts, seed, checkpoint)
@@ -38,20 +43,24 @@ def _fit(keys: F32, num_experts: int, seed: int, checkpoint: Checkpoint) -> Expe
 _LAST_FIT = LastFit(_fit)
 
 
+def experts_of(keys: F32, options: Options, checkpoint: Checkpoint) -> Experts:
+    """The experts fitted to keys (n, d)."""
+    num_experts = int(options["num_experts"])
+    check_top_k(num_experts, int(options["top_k"]))
+    return _LAST_FIT.of(keys, num_experts, int(options["seed"]), checkpoint=checkpoint)
+
+
 def weigh(problem: Problem) -> Weights:
     """a_j = g_e softmax_j(s_j) over the keys j of expert e, for the experts that the gate sends the query to.
 
     The gate sees the whole query, each expert attends by heads. The logit is s_j.
     """
-    num_experts, top_k = int(problem.options["num_experts"]), int(problem.options["top_k"])
-    check_top_k(num_experts, top_k)
-    seed = int(problem.options["seed"])
-    experts = _LAST_FIT.of(problem.keys, num_experts, seed, checkpoint=problem.checkpoint)
-    chosen, shares = route(problem.query.reshape(1, -1), experts.gate, top_k)
-    rows = np.flatnonzero(np.isin(experts.owner, chosen[0]))
+    experts = experts_of(problem.keys, problem.options, problem.checkpoint)
+    chosen, shares = experts.of(problem.query.reshape(-1), problem.options)
+    rows = np.flatnonzero(np.isin(experts.owner, chosen))
     logits = exact_logits(MECHANISM, problem, rows)
     head_scores = np.empty_like(logits)
-    for expert, share in zip(chosen[0], shares[0], strict=True):
+    for expert, share in zip(chosen, shares, strict=True):
         own = experts.owner[rows] == expert
         masses = np.exp(logits[:, own] - logits[:, own].max(axis=1, keepdims=True))
         head_scores[:, own] = share * masses / masses.sum(axis=1, keepdims=True)
@@ -78,5 +87,6 @@ MECHANISM = Mechanism(
     scope="SET",
     scorer=dot_scorer,
     weigh=weigh,
+    experts=experts_of,
     weights=lambda options: "kmeans",
 )

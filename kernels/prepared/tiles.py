@@ -1,0 +1,119 @@
+"""Keys whose logits for any query take little, and values, in one pass over tiles of them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..arrays import F32, F64, MAX32, Checkpoint, Floats, by_heads
+from ..batch import Settings, longest_key
+from ..mechanism import Features, MakeScoreKeys
+from ..native import tiles
+from ..outputs import SINGLE, finite
+from .stored import Both, Stored
+
+
+class Growing:
+    """Rows (n, w) in one array: the one given, until rows are added."""
+
+    rows: F32
+
+    def __init__(self, rows: F32) -> None:
+        self._held = self.rows = rows
+
+    def append(self, more: F32) -> F32:
+        """All rows with (b, w) added; twice the room is taken whenever it is used up."""
+        count, wanted = len(self.rows), len(self.rows) + len(more)
+        if wanted > len(self._held):
+            self._held = np.empty((max(wanted, 2 * count), self.rows.shape[1]), np.float32)
+            self._held[:count] = self.rows
+        self._held[count:wanted] = more
+        self.rows = self._held[:wanted]
+        return self.rows
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, the room for more rows among them."""
+        return int(self._held.nbytes)
+
+
+class Tiles(Stored):
+    """Keys by their features, whose products with those of a query are its logits."""
+
+    def __init__(self, settings: Settings, maps: Features, both: Both, checkpoint: Checkpoint) -> None:
+        super().__init__(settings, both, checkpoint)
+        self._maps = maps
+        features, self._longest = self._of(self.keys)
+        self._all_keys = Growing(self.keys)
+        self._all_values = None if self.values is None else Growing(self.values)
+        self._features = self._all_keys if np.may_share_memory(features, self.keys) else Growing(features)
+
+    def attend(self, query: Floats) -> tuple[F32, F64]:
+        """As Stored, and in float32 where that keeps weights to 1e-5."""
+        if not self.fits(query):
+            return super().attend(query)
+        settings, values = self._settings, self.keys if self.values is None else self.values
+        slices = query.astype(np.float64).reshape(settings.heads, -1)
+        asked = self._maps.queries(slices, settings.temperature, settings.options)
+        length = math.sqrt(np.einsum("hf,hf->h", asked, asked).max())
+        if not length * self._longest <= SINGLE:
+            return super().attend(query)
+        output, lse = np.empty((1, values.shape[1]), np.float32), np.empty((1, settings.heads))
+        tiles.of_query(asked.astype(np.float32, order="C"), self._features.rows, values, output, lse)
+        return finite(output)[0], lse[0]
+
+    def append(self, more: Both) -> Both | None:
+        """Add rows, and their features."""
+        keys, values = more
+        features, longest = self._of(keys)
+        self._longest = max(self._longest, longest)
+        self.keys = self._all_keys.append(keys)
+        if self._features is not self._all_keys:
+            self._features.append(features)
+        if self._all_values is not None and values is not None:
+            self.values = self._all_values.append(values)
+        return None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of arrays held, those given and the room for more rows among them."""
+        held = {id(part): part for part in (self._all_keys, self._all_values, self._features) if part}
+        return sum(part.nbytes for part in held.values())
+
+    def _of(self, keys: F32) -> tuple[F32, float]:
+        """Features (n, H * f) of keys, and the largest norm of a head's."""
+        settings = self._settings
+        features = self._maps.keys(by_heads(keys, settings.heads), settings.temperature, settings.options)
+        return features.reshape(len(keys), -1).astype(np.float32, copy=False), longest_key(settings, keys)
+
+
+class Scored(Stored):
+    """Keys with their part in the logits, of a mechanism that can tell it without the query."""
+
+    def __init__(self, settings: Settings, make: MakeScoreKeys, both: Both, checkpoint: Checkpoint) -> None:
+        super().__init__(settings, both, checkpoint)
+        own, heads, options = settings.mechanism.own_values, settings.heads, settings.options
+        self._summed = self.keys if self.values is None else self.values
+        if self.values is None and own is not None:
+            self._summed = own(self.keys, self.keys.shape[1], heads, options, checkpoint)
+        self._score = make(self.keys, heads, settings.temperature, options, checkpoint)
+
+    def attend(self, query: Floats) -> tuple[F32, F64]:
+        """As Stored, by logits in float64."""
+        if not self.fits(query):
+            return super().attend(query)
+        logits = self._score(query.astype(np.float64).reshape(self._settings.heads, -1))
+        maximum = logits.max(axis=1)
+        if not max(maximum.max(), -logits.min()) <= MAX32:
+            return super().attend(query)
+        logits -= maximum[:, None]
+        output, lse = np.empty((1, self._summed.shape[1]), np.float32), np.empty((1, len(logits)))
+        tiles.of_logits(logits.astype(np.float32), self._summed, output, lse)
+        return finite(output)[0], lse[0] + maximum
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of arrays held, those given among them."""
+        own = self._summed is not self.keys and self._summed is not self.values
+        return super().nbytes + self._score.nbytes + (self._summed.nbytes if own else 0)
