@@ -5,6 +5,7 @@ from workloads.connection import first_query, preloaded_first_query
 from workloads.copies import copies
 from workloads.cross import cross
 from workloads.graph import graph
+from workloads.kernels import kernels
 from workloads.load import load
 from workloads.mechanisms import mechanisms
 from workloads.overhead import overhead
@@ -23,4 +24,5 @@ WORKLOADS = {
     "cross": cross,
     "graph": graph,
     "mechanisms": mechanisms,
+    "kernels": kernels,
 }
