@@ -97,7 +97,9 @@ class KnownKeys:
     def __call__(self, query: F64) -> F64:
         """Query slices (H, d/H) -> logits (H, n)."""
         sums = self._source + (query.reshape(-1) @ self._target)[:, None]
-        return np.asarray(leaky(sums, self._slope) / self._temperature, np.float64)
+        logits = leaky(sums, self._slope)
+        logits /= self._temperature
+        return np.asarray(logits, np.float64)
 
     @property
     def nbytes(self) -> int:

@@ -18,9 +18,9 @@
 
 typedef struct Problem
 {
-	const float *query;			/* NULL where logits are given */
+	const double *query;		/* NULL where logits are given */
 	const float *keys;
-	const float *logits;		/* NULL where a query is given */
+	const double *logits;		/* NULL where a query is given */
 	const float *values;
 	float	   *output;
 	double	   *lse;
@@ -30,6 +30,7 @@ typedef struct Problem
 	ptrdiff_t	key_stride;
 	ptrdiff_t	logit_stride;
 	ptrdiff_t	value_stride;
+	double		limit;			/* of the length of a head's query, or of the size of a logit */
 	int			heads;
 } Problem;
 
@@ -38,9 +39,11 @@ typedef struct Folded
 {
 	double	   *totals;			/* of each column, the sum of e^(logit - maximum) * value */
 	double	   *masses;			/* of each head, the sum of e^(logit - maximum) */
+	double	   *shifts;			/* what was taken from the logits given, so that float32 keeps what counts */
 	float	   *maxima;
 	float	   *sums;			/* totals of a tile */
 	float	   *tile;			/* logits (heads, TILE), then weights */
+	float	   *query;
 } Folded;
 
 #define BODY "tiles_body.h"
@@ -54,7 +57,8 @@ working_bytes(const Problem *p)
 {
 	const size_t columns = p->heads * p->value_width;
 
-	return (columns + p->heads) * sizeof(double) + (columns + (size_t) p->heads * (TILE + 1)) * sizeof(float);
+	return (columns + 2 * (size_t) p->heads) * sizeof(double) +
+		(columns + p->heads * (TILE + 1 + (size_t) p->width)) * sizeof(float);
 }
 
 static void
@@ -64,22 +68,79 @@ place_sums(const Problem *p, void *memory, Folded *folded)
 
 	folded->totals = memory;
 	folded->masses = folded->totals + columns;
-	folded->sums = (float *) (folded->masses + p->heads);
+	folded->shifts = folded->masses + p->heads;
+	folded->sums = (float *) (folded->shifts + p->heads);
 	folded->maxima = folded->sums + columns;
 	folded->tile = folded->maxima + p->heads;
+	folded->query = folded->tile + p->heads * TILE;
 	for (int h = 0; h < p->heads; h++)
 		folded->maxima[h] = -INFINITY;
 }
 
-static void
-write_output(const Problem *p, const Folded *folded)
+/* Take over the query in float32. False if a head's is longer than the limit, or has no length. */
+static int
+take_query(const Problem *p, float *query)
 {
 	for (int h = 0; h < p->heads; h++)
 	{
-		for (ptrdiff_t at = h * p->value_width; at < (h + 1) * p->value_width; at++)
-			p->output[at] = (float) (folded->totals[at] / folded->masses[h]);
-		p->lse[h] = folded->maxima[h] + log(folded->masses[h]);
+		double		square = 0;
+
+		for (ptrdiff_t at = h * p->width; at < (h + 1) * p->width; at++)
+		{
+			query[at] = (float) p->query[at];
+			square += p->query[at] * p->query[at];
+		}
+		if (!(sqrt(square) <= p->limit))
+			return 0;
 	}
+	return 1;
+}
+
+/* The largest logit of each head. False if one is beyond the limit, or no number. */
+static int
+take_maxima(const Problem *p, double *maxima)
+{
+	for (int h = 0; h < p->heads; h++)
+	{
+		const double *logits = p->logits + h * p->logit_stride;
+		double		most = logits[0];
+
+		for (ptrdiff_t at = 0; at < p->rows; at++)
+		{
+			if (!(fabs(logits[at]) <= p->limit))
+				return 0;
+			most = logits[at] > most ? logits[at] : most;
+		}
+		maxima[h] = most;
+	}
+	return 1;
+}
+
+/* False if a number is not finite. */
+static int
+write_output(const Problem *p, const Folded *folded)
+{
+	float		wrong = 0;
+
+	for (int h = 0; h < p->heads; h++)
+	{
+		for (ptrdiff_t at = h * p->value_width; at < (h + 1) * p->value_width; at++)
+		{
+			p->output[at] = (float) (folded->totals[at] / folded->masses[h]);
+			wrong += p->output[at] * 0.0f;
+		}
+		p->lse[h] = folded->shifts[h] + folded->maxima[h] + log(folded->masses[h]);
+	}
+	return wrong == 0;
+}
+
+static int
+fold(const Problem *p, Folded *folded, int set)
+{
+	if (!(p->query != NULL ? take_query(p, folded->query) : take_maxima(p, folded->shifts)))
+		return 0;
+	fold_tiles[set] (p, folded);
+	return write_output(p, folded);
 }
 
 static PyObject *
@@ -87,16 +148,16 @@ run_problem(const Problem *p, int set)
 {
 	void	   *memory = PyMem_RawCalloc(1, working_bytes(p));
 	Folded		folded;
+	int			done;
 
 	if (memory == NULL)
 		return PyErr_NoMemory();
 	Py_BEGIN_ALLOW_THREADS
 	place_sums(p, memory, &folded);
-	fold_tiles[set] (p, &folded);
-	write_output(p, &folded);
+	done = fold(p, &folded, set);
 	Py_END_ALLOW_THREADS
 	PyMem_RawFree(memory);
-	return Py_NewRef(Py_None);
+	return PyBool_FromLong(done);
 }
 
 /* ---- Python ---- */
@@ -128,7 +189,7 @@ make_of_query(const Py_buffer *v, Problem *p)
 	const Py_ssize_t width = query->shape[1];
 
 	if (!results_fit(&v[2], &v[3], &v[4], heads, keys->shape[0]) || heads * width != keys->shape[1] ||
-		query->strides[0] != 4 * width)
+		query->strides[0] != 8 * width)
 	{
 		PyErr_SetString(PyExc_ValueError,
 						"query (H, w), keys (n, H * w), values (n, H * v), output (1, H * v) and lse (1, H) "
@@ -156,16 +217,16 @@ make_of_logits(const Py_buffer *v, Problem *p)
 		return 0;
 	}
 	*p = (Problem) {
-		.logits = logits->buf, .logit_stride = logits->strides[0] / 4, .rows = logits->shape[1],
+		.logits = logits->buf, .logit_stride = logits->strides[0] / 8, .rows = logits->shape[1],
 		.heads = (int) logits->shape[0]
 	};
 	set_results(p, &v[1], &v[2], &v[3]);
 	return 1;
 }
 
-/* The last two of `count` matrices are results, the very last of float64. */
+/* The first and last of `count` matrices are of float64, the last two are results. */
 static PyObject *
-run_with(PyObject *const *given, const char *const *names, int count, const char *variant,
+run_with(PyObject *const *given, const char *const *names, int count, double limit, const char *variant,
 		 int (*make) (const Py_buffer *views, Problem *problem))
 {
 	Py_buffer	views[5];
@@ -176,11 +237,14 @@ run_with(PyObject *const *given, const char *const *names, int count, const char
 
 	if (set < 0)
 		return NULL;
-	while (held < count && get_matrix(given[held], &views[held], names[held], held == count - 1 ? "d" : "f",
+	while (held < count && get_matrix(given[held], &views[held], names[held], held == 0 || held == count - 1 ? "d" : "f",
 									  held < count - 2 ? 0 : PyBUF_WRITABLE))
 		held++;
 	if (held == count && make(views, &problem))
+	{
+		problem.limit = limit;
 		result = run_problem(&problem, set);
+	}
 	while (held > 0)
 		PyBuffer_Release(&views[--held]);
 	return result;
@@ -191,11 +255,13 @@ module_of_query(PyObject *self, PyObject *args)
 {
 	static const char *const names[] = {"query", "keys", "values", "output", "lse"};
 	PyObject   *given[5];
+	double		limit;
 	const char *variant = NULL;
 
-	if (!PyArg_ParseTuple(args, "OOOOO|z:of_query", &given[0], &given[1], &given[2], &given[3], &given[4], &variant))
+	if (!PyArg_ParseTuple(args, "OOOOOd|z:of_query", &given[0], &given[1], &given[2], &given[3], &given[4], &limit,
+						  &variant))
 		return NULL;
-	return run_with(given, names, 5, variant, make_of_query);
+	return run_with(given, names, 5, limit, variant, make_of_query);
 }
 
 static PyObject *
@@ -203,18 +269,21 @@ module_of_logits(PyObject *self, PyObject *args)
 {
 	static const char *const names[] = {"logits", "values", "output", "lse"};
 	PyObject   *given[4];
+	double		limit;
 	const char *variant = NULL;
 
-	if (!PyArg_ParseTuple(args, "OOOO|z:of_logits", &given[0], &given[1], &given[2], &given[3], &variant))
+	if (!PyArg_ParseTuple(args, "OOOOd|z:of_logits", &given[0], &given[1], &given[2], &given[3], &limit, &variant))
 		return NULL;
-	return run_with(given, names, 4, variant, make_of_logits);
+	return run_with(given, names, 4, limit, variant, make_of_logits);
 }
 
 static PyMethodDef methods[] = {
 	{"of_query", module_of_query, METH_VARARGS,
-	"of_query(query, keys, values, output, lse, variant=None): output of softmax over <query[h], h-th slice of key>"},
+	"of_query(query, keys, values, output, lse, limit, variant=None) -> whether the output of the softmax over "
+	"<query[h], h-th slice of key> is finite and no head's query longer than the limit"},
 	{"of_logits", module_of_logits, METH_VARARGS,
-	"of_logits(logits, values, output, lse, variant=None): output of softmax over logits that are finite"},
+	"of_logits(logits, values, output, lse, limit, variant=None) -> whether the output of their softmax is finite "
+	"and no logit beyond the limit"},
 	{"variants", module_variants, METH_NOARGS, "variants() -> names of what this processor can run, the fastest first"},
 	{NULL, NULL, 0, NULL},
 };

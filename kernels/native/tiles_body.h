@@ -16,20 +16,22 @@
 
 /* The logits of a tile: those of no key, behind the last, are -infinity, so that their weights are 0. */
 INLINE void
-NAME(fill_tile) (const Problem *p, ptrdiff_t first, int count, float *tile)
+NAME(fill_tile) (const Problem *p, const Folded *f, ptrdiff_t first, int count)
 {
+	float	   *tile = f->tile;
+
 	for (int row = 0; p->query != NULL && row < count; row += LANES)
 	{
 		const float *keys[LANES];
 
 		for (int i = 0; i < LANES; i++)
 			keys[i] = p->keys + (first + (row + i < count ? row + i : row)) * p->key_stride;
-		NAME(all_heads) (p->query, keys, LANES, p->heads, p->width, tile + row, TILE, NULL);
+		NAME(all_heads) (f->query, keys, LANES, p->heads, p->width, tile + row, TILE, NULL);
 	}
 	for (int h = 0; h < p->heads; h++)
 	{
-		if (p->query == NULL)
-			memcpy(tile + h * TILE, p->logits + h * p->logit_stride + first, count * sizeof(float));
+		for (int row = 0; p->logits != NULL && row < count; row++)
+			tile[h * TILE + row] = (float) (p->logits[h * p->logit_stride + first + row] - f->shifts[h]);
 		for (int row = count; row < TILE; row++)
 			tile[h * TILE + row] = -INFINITY;
 	}
@@ -138,7 +140,7 @@ NAME(fold_tiles) (const Problem *p, Folded *f)
 	{
 		const int	count = p->rows - first < TILE ? (int) (p->rows - first) : TILE;
 
-		NAME(fill_tile) (p, first, count, f->tile);
+		NAME(fill_tile) (p, f, first, count);
 		for (int h = 0; h < p->heads; h++)
 			NAME(fold_head) (f, h, p->value_width);
 		memset(f->sums, 0, columns * sizeof(float));

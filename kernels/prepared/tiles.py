@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ..arrays import F32, F64, MAX32, Checkpoint, Floats, by_heads
+from ..arrays import F32, F64, MAX32, TINY32, Checkpoint, Floats, by_heads
 from ..batch import Settings, longest_key
 from ..mechanism import Features, MakeScoreKeys
 from ..native import tiles
-from ..outputs import SINGLE, finite
+from ..outputs import SINGLE
 from .stored import Both, Stored
 
 
@@ -44,7 +42,7 @@ class Tiles(Stored):
     def __init__(self, settings: Settings, maps: Features, both: Both, checkpoint: Checkpoint) -> None:
         super().__init__(settings, both, checkpoint)
         self._maps = maps
-        features, self._longest = self._of(self.keys)
+        features, self._limit = self._of(self.keys)
         self._all_keys = Growing(self.keys)
         self._all_values = None if self.values is None else Growing(self.values)
         self._features = self._all_keys if np.may_share_memory(features, self.keys) else Growing(features)
@@ -56,18 +54,17 @@ class Tiles(Stored):
         settings, values = self._settings, self.keys if self.values is None else self.values
         slices = query.astype(np.float64).reshape(settings.heads, -1)
         asked = self._maps.queries(slices, settings.temperature, settings.options)
-        length = math.sqrt(np.einsum("hf,hf->h", asked, asked).max())
-        if not length * self._longest <= SINGLE:
-            return super().attend(query)
         output, lse = np.empty((1, values.shape[1]), np.float32), np.empty((1, settings.heads))
-        tiles.of_query(asked.astype(np.float32, order="C"), self._features.rows, values, output, lse)
-        return finite(output)[0], lse[0]
+        if not tiles.of_query(
+            np.ascontiguousarray(asked, np.float64), self._features.rows, values, output, lse, self._limit):
+            return super().attend(query)
+        return output[0], lse[0]
 
     def append(self, more: Both) -> Both | None:
         """Add rows, and their features."""
         keys, values = more
-        features, longest = self._of(keys)
-        self._longest = max(self._longest, longest)
+        features, limit = self._of(keys)
+        self._limit = min(self._limit, limit)
         self.keys = self._all_keys.append(keys)
         if self._features is not self._all_keys:
             self._features.append(features)
@@ -82,10 +79,12 @@ class Tiles(Stored):
         return sum(part.nbytes for part in held.values())
 
     def _of(self, keys: F32) -> tuple[F32, float]:
-        """Features (n, H * f) of keys, and the largest norm of a head's."""
+        """Features (n, H * f) of keys, and how long a query may be for float32 to keep weights to 1e-5."""
         settings = self._settings
         features = self._maps.keys(by_heads(keys, settings.heads), settings.temperature, settings.options)
-        return features.reshape(len(keys), -1).astype(np.float32, copy=False), longest_key(settings, keys)
+        return features.reshape(len(keys), -1).astype(np.float32, copy=False), SINGLE / max(
+            longest_key(settings, keys), TINY32
+        )
 
 
 class Scored(Stored):
@@ -104,13 +103,10 @@ class Scored(Stored):
         if not self.fits(query):
             return super().attend(query)
         logits = self._score(query.astype(np.float64).reshape(self._settings.heads, -1))
-        maximum = logits.max(axis=1)
-        if not max(maximum.max(), -logits.min()) <= MAX32:
-            return super().attend(query)
-        logits -= maximum[:, None]
         output, lse = np.empty((1, self._summed.shape[1]), np.float32), np.empty((1, len(logits)))
-        tiles.of_logits(logits.astype(np.float32), self._summed, output, lse)
-        return finite(output)[0], lse[0] + maximum
+        if not tiles.of_logits(logits, self._summed, output, lse, MAX32):
+            return super().attend(query)
+        return output[0], lse[0]
 
     @property
     def nbytes(self) -> int:
