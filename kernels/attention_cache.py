@@ -11,7 +11,8 @@ from .batch import Settings, check_heads_of_values, largest_exponent
 from .core import scaled_dot
 from .core.dot import DOT_FEATURES
 from .errors import InvalidShape
-from .mechanism import weighted_sum
+from .logits import check_width
+from .mechanism import same_width, weighted_sum
 from .prepared.experts import ByExperts
 from .prepared.state import ByState
 from .prepared.stored import Both, Stored
@@ -41,10 +42,10 @@ class Prepared(Protocol):
 class AttentionCache:
     """Keys (n, d) and values (n, d_v) float32, finite, for many queries, one at a time.
 
-    For any mechanism without an order, with its options in effect. What answers fastest is kept: of mechanisms
-    with features the keys and values, which are not copied and must not be changed from outside; of kernel
-    mechanisms their state (S, z) alone; where logits split (gat) the keys' part of them; of experts (moe)
-    the keys of each side by side. Others are put to `outputs`, whose answers these are, to 1e-5.
+    For any mechanism without an order, with its options in effect. What answers fastest is kept: of
+    mechanisms with features the keys and values, which are not copied and must not be changed from outside;
+    of kernel mechanisms their state (S, z) alone; where logits split (gat) the keys' part of them; of experts
+    (moe) the keys of each side by side. Others are put to `outputs`, whose answers these are, to 1e-5.
     """
 
     def __init__(
@@ -69,11 +70,19 @@ class AttentionCache:
 
     def output(self, query: Floats) -> F32:
         """The output (d_v,) of a query (d,); errors are those of `outputs`."""
-        return self._prepared.attend(query)[0]
+        return self.attend(query)[0]
 
     def attend(self, query: Floats) -> tuple[F32, F64]:
         """The output (d_v,) of a query (d,), and the log-sum-exp (H,) of its logits, NaN if it has none."""
+        if query.shape != self._widths[:1]:
+            self._check_shape(query)
         return self._prepared.attend(query)
+
+    def _check_shape(self, query: Floats) -> None:
+        if query.ndim != 1:
+            raise InvalidShape(f"query has the shape {query.shape}, it must be one vector")
+        settings = self._settings
+        check_width(settings.mechanism, query.size, self._widths[0], settings.heads, settings.options)
 
     def append(self, keys: F32, values: F32 | None = None) -> None:
         """Add keys (b, d), and values (b, d_v) if there were any.
@@ -116,7 +125,8 @@ def _widths(both: Both) -> tuple[int, int | None]:
 def _prepared(settings: Settings, both: Both, checkpoint: Checkpoint) -> Prepared:
     """Keys and values in the form that the mechanism's entry allows."""
     mechanism, (keys, _) = settings.mechanism, both
-    if not len(keys) or keys.shape[1] % settings.heads or mechanism.aggregate is not weighted_sum:
+    plain = mechanism.aggregate is weighted_sum and mechanism.key_widths is same_width
+    if not plain or not len(keys) or keys.shape[1] % settings.heads:
         return Stored(settings, both, checkpoint)
     if mechanism.experts is not None:
         within = Settings(scaled_dot.MECHANISM, keys.shape[1], settings.heads, settings.temperature)

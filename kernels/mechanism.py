@@ -53,6 +53,7 @@ MakeScorer = Callable[[F64, float, Options, type], Scorer]
 MakeScorerOfAges = Callable[[F64, float, Options, type], Callable[[F64], Scorer]]
 """The same, and then the ages (b,) of the keys to come, by how much they stand before the query -> scorer."""
 
+
 class ScoreKeys(Protocol):
     """Keys that are known already, ready for any query."""
 
@@ -173,9 +174,9 @@ class Mechanism:
     scorer over a graph. weigh_graph: where the weights of nodes need the whole graph. weigh_sets: where rows
     are sets of vectors. remark: what users must be told of an answer over these keys. weights: what
     stands in for learned ones, in a word or two. floats: numbers held to score a key of some width. whole:
-    vectors cannot be cut into heads. flat: with `weigh_sets`, rows may be single vectors too. score_keys: what
-    can be computed of keys alone, where a logit needs more than `features`. experts: those that `weigh` asks,
-    each of which attends by scaled dot products.
+    vectors cannot be cut into heads. flat: with `weigh_sets`, rows may be single vectors too. score_keys:
+    what can be computed of keys alone, where a logit needs more than `features`. experts: those that `weigh`
+    asks, each of which attends by scaled dot products.
     """
 
     name: str

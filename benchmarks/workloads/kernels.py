@@ -1,8 +1,8 @@
 """The plan's five kernels: one query, its keys and values in an AttentionCache, on one thread.
 
-Beside them plain numpy on the same arrays, and the original engine (npm @ruvector/attention), timed inside node.
-Memory in the names: what the cache keeps (its arrays), and the most that one call takes besides (tracemalloc,
-which sees numpy's arrays and those of the loops in C).
+Beside them plain numpy on the same arrays, and the original engine (npm @ruvector/attention), timed inside
+node. Memory in the names: what the cache keeps (its arrays), and the most that one call takes besides
+(tracemalloc, which sees numpy's arrays and those of the loops in C).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SCRIPT = Path(__file__).parents[1] / "peers" / "kernels.mjs"
 
 @dataclass
 class Case:
-    """One of the five. plain: query, keys, values -> output in their dtype; same: whether the original's is it."""
+    """One of the five. plain: what computes it in numpy; same: whether the original engine computes it."""
 
     name: str
     keys: int
@@ -56,6 +56,7 @@ class Case:
 
     @property
     def title(self) -> str:
+        """Its name with its size."""
         return f"{self.name}, {self.keys} keys x {self.heads} head{'s' if self.heads > 1 else ''}"
 
     def arrays(self, dtype: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -166,7 +167,8 @@ class Original:
         if not path.exists():
             rows = np.concatenate([case.query[None], case.key_rows, case.values])
             path.write_bytes(rows.tobytes())
-        asked = dict(name=case.name, heads=case.heads, n=case.keys, seconds=seconds, path=str(path))
+        size = {"heads": case.heads, "n": case.keys}
+        asked = {"name": case.name, **size, "seconds": seconds, "path": str(path)}
         assert self._node.stdin is not None
         assert self._node.stdout is not None
         self._node.stdin.write(json.dumps(asked) + "\n")
@@ -183,9 +185,10 @@ def original_engine() -> Original | None:
     folder = Path(tempfile.mkdtemp(prefix="ruattn-bench-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     command = ["npm", "install", "--silent", "--prefix", str(folder), PACKAGE]
-    installed = subprocess.run(command, capture_output=True, text=True)
+    installed = subprocess.run(command, capture_output=True, text=True, check=False)
     if installed.returncode:
-        print(f"NOT MEASURED: the original engine, npm could not install {PACKAGE}: {installed.stderr[-200:]}")
+        why = installed.stderr[-200:]
+        print(f"NOT MEASURED: the original engine, npm could not install {PACKAGE}: {why}")
         return None
     return Original(folder)
 
@@ -239,5 +242,6 @@ def kernels(running: Server) -> Workload:
     return Workload(
         f"one query, {WIDTH} dimensions, one thread",
         [contender for case in cases for contender in contenders(case, original)],
+        rounds=9,
         check=check,
     )

@@ -43,10 +43,6 @@ class Stored:
         """Bytes of arrays held, those given among them."""
         return self.keys.nbytes + (0 if self.values is None else self.values.nbytes)
 
-    def fits(self, query: Floats) -> bool:
-        """Whether a query is as wide as the keys; where it is not, the general way has the right error."""
-        return query.shape == self.keys.shape[1:]
-
 
 def joined(parts: list[Both]) -> Both:
     """The rows of all parts."""

@@ -49,14 +49,13 @@ class Tiles(Stored):
 
     def attend(self, query: Floats) -> tuple[F32, F64]:
         """As Stored, and in float32 where that keeps weights to 1e-5."""
-        if not self.fits(query):
-            return super().attend(query)
         settings, values = self._settings, self.keys if self.values is None else self.values
         slices = query.astype(np.float64).reshape(settings.heads, -1)
         asked = self._maps.queries(slices, settings.temperature, settings.options)
         output, lse = np.empty((1, values.shape[1]), np.float32), np.empty((1, settings.heads))
         if not tiles.of_query(
-            np.ascontiguousarray(asked, np.float64), self._features.rows, values, output, lse, self._limit):
+            np.ascontiguousarray(asked, np.float64), self._features.rows, values, output, lse, self._limit
+        ):
             return super().attend(query)
         return output[0], lse[0]
 
@@ -100,8 +99,6 @@ class Scored(Stored):
 
     def attend(self, query: Floats) -> tuple[F32, F64]:
         """As Stored, by logits in float64."""
-        if not self.fits(query):
-            return super().attend(query)
         logits = self._score(query.astype(np.float64).reshape(self._settings.heads, -1))
         output, lse = np.empty((1, self._summed.shape[1]), np.float32), np.empty((1, len(logits)))
         if not tiles.of_logits(logits, self._summed, output, lse, MAX32):
