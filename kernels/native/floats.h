@@ -1,4 +1,4 @@
-/* floats.h: dots.h for keys of float32, with their squares. */
+/* floats.h: dots.h for keys of float32, with their squares unless SQUARES says otherwise. */
 #define ITEM(x) NAME(x##_floats)
 #define QUERY float
 #define ELEMENT float
@@ -10,5 +10,7 @@
 #define SUM NAME(vector)
 #define ADD(sum, own, part) ((sum) + (own) * (part))
 #define TOTALS(vectors, step) NAME(sums) (vectors, step)
+#ifndef SQUARES
 #define SQUARES 1
+#endif
 #include "dots.h"

@@ -2,17 +2,9 @@
 #include "lanes.h"
 #include "exp.h"
 
-#define ITEM(x) NAME(x)
-#define ELEMENT float
-#define LOAD(p) LOAD_FLOATS(p)
-#define LOAD_SOME(p, n) LOAD_PART(p, n)
 #define SQUARES 0
-#include "dots.h"
-#undef ITEM
-#undef ELEMENT
-#undef LOAD
-#undef LOAD_SOME
-#undef SQUARES
+#include "floats.h"
+#include "item_end.h"
 
 /* The logits of a tile: those of no key, behind the last, are -infinity, so that their weights are 0. */
 INLINE void
@@ -26,7 +18,7 @@ NAME(fill_tile) (const Problem *p, const Folded *f, ptrdiff_t first, int count)
 
 		for (int i = 0; i < LANES; i++)
 			keys[i] = p->keys + (first + (row + i < count ? row + i : row)) * p->key_stride;
-		NAME(all_heads) (f->query, keys, LANES, p->heads, p->width, tile + row, TILE, NULL);
+		NAME(all_heads_floats) (f->query, keys, LANES, p->heads, p->width, tile + row, TILE, NULL);
 	}
 	for (int h = 0; h < p->heads; h++)
 	{
@@ -38,41 +30,29 @@ NAME(fill_tile) (const Problem *p, const Folded *f, ptrdiff_t first, int count)
 }
 
 INLINE float
-NAME(largest) (const float *tile)
+NAME(maximum) (const float *tile)
 {
 	NAME(vector) most = LOAD_FLOATS(tile);
-	float		result;
 
 	for (int at = LANES; at < TILE; at += LANES)
-	{
-		NAME(vector) value = LOAD_FLOATS(tile + at);
-		NAME(lanes) more = value > most;
-
-		most = (NAME(vector)) (((NAME(lanes)) value & more) | ((NAME(lanes)) most & ~more));
-	}
-	result = most[0];
-	for (int i = 1; i < LANES; i++)
-		result = most[i] > result ? most[i] : result;
-	return result;
+		most = NAME(larger) (most, LOAD_FLOATS(tile + at));
+	return NAME(largest) (most);
 }
 
 /* Turn a head's logits into e^(logit - maximum); their sum. */
 INLINE double
 NAME(weigh_tile) (float *tile, float maximum)
 {
-	NAME(vector) total = {0};
-	double		sum = 0;
+	NAME(vector) sum = {0};
 
 	for (int at = 0; at < TILE; at += LANES)
 	{
-		NAME(vector) weight = NAME(exp_of_negative) (LOAD_FLOATS(tile + at) - maximum);
+		NAME(vector) weight = NAME(exp) (LOAD_FLOATS(tile + at) - maximum);
 
 		NAME(store) (tile + at, weight, LANES);
-		total += weight;
+		sum += weight;
 	}
-	for (int i = 0; i < LANES; i++)
-		sum += total[i];
-	return sum;
+	return NAME(total) (sum);
 }
 
 INLINE NAME(vector)
@@ -80,7 +60,7 @@ NAME(weighted) (NAME(vector) sum, const float *const *values, const float *weigh
 {
 #pragma GCC unroll 4
 	for (int k = 0; k < ROWS; k++)
-		sum += weights[k] * (some == LANES ? LOAD_FLOATS(values[k] + at) : LOAD_PART(values[k] + at, some));
+		sum += weights[k] * (some == LANES ? LOAD_FLOATS(values[k] + at) : LOAD_SOME_FLOATS(values[k] + at, some));
 	return sum;
 }
 
@@ -103,7 +83,7 @@ NAME(add_values) (const Problem *p, const float *const *values, const float *wei
 		if (at < end)
 		{
 			NAME(vector) sum =
-				NAME(weighted) (LOAD_PART(sums + at, end - at), values, weights + h * TILE, at, end - at);
+				NAME(weighted) (LOAD_SOME_FLOATS(sums + at, end - at), values, weights + h * TILE, at, end - at);
 
 			NAME(store) (sums + at, sum, end - at);
 			at = end;
@@ -116,7 +96,7 @@ INLINE void
 NAME(fold_head) (Folded *f, int head, ptrdiff_t value_width)
 {
 	float	   *tile = f->tile + head * TILE;
-	const float most = NAME(largest) (tile);
+	const float most = NAME(maximum) (tile);
 	const float before = f->maxima[head];
 
 	if (most > before)
