@@ -219,7 +219,8 @@ class _Selection:
         self._total += sums[0]
         if counts.max() > _ROOM:
             return np.flatnonzero(products >= threshold[:, None])
-        return hits[np.arange(_ROOM) < counts[0][:, None]]
+        found: Rows = hits[np.arange(_ROOM) < counts[0][:, None]]
+        return found
 
     def _raise_bar(self, queries: Rows, values: F32) -> None:
         """Merge the values of these queries, in ascending order of query, into the k best of each."""
