@@ -49,6 +49,7 @@ def load_indexed(connection: Connection) -> None:
     for dtype in DTYPES:
         table = f"words_{dtype}"
         connection.execute(f"CREATE TABLE {table} AS TABLE words".encode())
+        connection.execute(f"ALTER TABLE {table} ADD PRIMARY KEY (id)".encode())
         connection.execute(
             f"CREATE INDEX ON {table} USING ruvector_attention (embedding) INCLUDE (id) "
             f"WITH (dtype = '{dtype}')".encode()
