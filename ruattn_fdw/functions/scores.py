@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
@@ -10,32 +10,47 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.functions.declaration import VECTOR, Argument, Function
 from ruattn_fdw.kernels.errors import KernelError
+from ruattn_fdw.kernels.pairs import Logit, Pairs
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.tables.attention_score import SCORE, prepare, score_pair
 
 
 class PairScores:
-    """The function ruvector_attention_score. Over a table the query stays the same: it is made ready once."""
+    """The function ruvector_attention_score.
+
+    Over a table the settings stay the same, and often the query: each is made ready once.
+    """
 
     def __init__(self) -> None:
-        self._ready: tuple[bytes, str, str] | None = None
-        self._score: Callable[[np.ndarray], float] = lambda key: np.nan
+        self._ready: tuple[int, str, str] | None = None
+        self._pairs: Pairs | None = None
+        self._query = b""
+        self._logit: Logit = lambda key: np.nan
 
     def __call__(self, query: Any, key: Any, attention_type: str) -> float:
         """The logit of one pair."""
         if isinstance(query, str):
             return self._checked(query, key, attention_type)
-        ready = (bytes(query), attention_type, host_api.text_setting("features"))
-        vector = np.asarray(key)
+        vector, asked = np.asarray(key), np.asarray(query)
+        ready = (asked.size, attention_type, host_api.text_setting("features"))
         if ready != self._ready:
-            arguments = _arguments(query, key, attention_type)
-            self._score, self._ready = prepare(arguments), ready
+            self._pairs, self._query = prepare(_arguments(query, key, attention_type)), b""
+            self._ready = ready
         try:
-            if vector.ndim == 1:
-                return self._score(vector)
+            if vector.ndim == 1 and self._asks(asked):
+                return self._logit(vector)
         except KernelError:
             pass  # said again below, as an error of SQL
         return self._checked(query, key, attention_type)
+
+    def _asks(self, query: np.ndarray) -> bool:
+        """Put the query in effect; False where it may hold what is no number."""
+        asked = query.tobytes()
+        if asked != self._query:
+            if self._pairs is None or query.ndim != 1 or not math.isfinite(query.dot(query)):
+                return False
+            self._logit, self._query = self._pairs.of(query), asked
+        return True
 
     def _checked(self, query: object, key: object, attention_type: str) -> float:
         return score_pair(_arguments(query, key, attention_type))

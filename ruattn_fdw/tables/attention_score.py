@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from ruattn_fdw.declaration import Parameter, Result, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import AttentionTable, Batch
-from ruattn_fdw.kernels.pairs import pair_scorer
+from ruattn_fdw.kernels.pairs import Pairs
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.tables import shared
@@ -34,12 +32,12 @@ SCORE = Table(
 )
 
 
-def prepare(arguments: Arguments) -> Callable[[np.ndarray], float]:
-    """The query under these arguments, ready for single keys."""
+def prepare(arguments: Arguments) -> Pairs:
+    """These arguments made ready for pairs of vectors as wide as their query."""
     mechanism = shared.settle_mechanism(arguments, SCORE.name, None)
     settings = shared.kernel_settings(mechanism, arguments)
     with shared.kernel_errors():
-        return pair_scorer(mechanism, arguments["query"], **settings)
+        return Pairs(mechanism, arguments["query"], **settings)
 
 
 def score_pair(arguments: Arguments) -> float:
@@ -47,9 +45,9 @@ def score_pair(arguments: Arguments) -> float:
     query, key = arguments["query"], arguments["key"]
     if query.shape != key.shape:
         raise AttentionError(f"query has {query.shape[0]} dimensions, key has {key.shape[0]}")
-    scorer = prepare(arguments)
+    pairs = prepare(arguments)
     with shared.kernel_errors():
-        return scorer(key)
+        return pairs.of(query)(key)
 
 
 class AttentionScore(AttentionTable):

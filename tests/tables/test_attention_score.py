@@ -111,3 +111,28 @@ def test_the_function_is_the_table(db: Connection[Any]) -> None:
         ).fetchone()
         assert row is not None
         assert row[0] == score(db, f" AND attention_type = '{name}'")
+
+
+@pytest.mark.parametrize("mechanism", ["scaled_dot", "multi_head", "cosine"])
+def test_the_function_follows_whichever_argument_changes(db: Connection[Any], mechanism: str) -> None:
+    vectors = np.random.default_rng(7).normal(size=(5, 24)).astype(np.float32)
+    values = ", ".join(f"({number}, %s::real[])" for number in range(len(vectors)))
+    sql = (
+        f"WITH v(id, x) AS MATERIALIZED (VALUES {values}) "
+        f"SELECT ruvector_attention_score(q.x, k.x, '{mechanism}'), (SELECT logit FROM attention_score "
+        f"WHERE query = q.x AND key = k.x AND attention_type = '{mechanism}') "
+        "FROM v q, v k ORDER BY {}"
+    )
+    for order in ("q.id, k.id", "k.id, q.id"):
+        rows = db.execute(sql.format(order).encode(), [vector.tolist() for vector in vectors]).fetchall()
+        assert len({row[0] for row in rows}) > len(vectors)
+        assert [row[0] for row in rows] == [row[1] for row in rows]
+
+
+def test_the_function_finds_what_is_no_number_in_later_rows(db: Connection[Any]) -> None:
+    for call in ("x, '{1, 2}'::real[]", "'{1, 2}'::real[], x"):
+        with pytest.raises(psycopg.errors.DataException, match=r"NaN|finite"):
+            db.execute(
+                "SELECT ruvector_attention_score("  # the settings are ready by then
+                f"{call}, 'cosine') FROM (VALUES ('{{3, 4}}'::real[]), ('{{NaN, 1}}')) AS v(x)".encode()
+            )
