@@ -42,17 +42,35 @@ class Pairs:
 
     def of(self, query: Floats) -> Logit:
         """Logits of keys with this query (d,), means over heads in float64."""
-        wide = query.astype(np.float64)
-        value = self._scored(wide) if self._factor is None else (wide * self._factor).dot
+        if self.is_product:
+            return lambda key: self.product(query, key)
+        value = self._scored(query.astype(np.float64))
 
         def logit(key: Floats) -> float:
-            if len(key) != self._width:
-                check_width(self._mechanism, self._width, len(key), self._heads, self._options)
-            result = float(value(key.astype(np.float64)))
-            if not abs(result) <= MAX32:
-                raise overflow("the logit of query and key", query, key)
-            return result
+            self._check_width(key)
+            return self._checked(value(key.astype(np.float64)), query, key)
 
+        return logit
+
+    @property
+    def is_product(self) -> bool:
+        """Whether logits are `product`, for which no query need be made ready."""
+        return self._factor is not None
+
+    def product(self, query: Floats, key: Floats) -> float:
+        """The logit of a pair where it is one product of them, in any order."""
+        assert self._factor is not None
+        self._check_width(key)
+        dot = query.astype(np.float64).dot(key.astype(np.float64))
+        return self._checked(self._factor * float(dot), query, key)
+
+    def _check_width(self, key: Floats) -> None:
+        if len(key) != self._width:
+            check_width(self._mechanism, self._width, len(key), self._heads, self._options)
+
+    def _checked(self, logit: float, query: Floats, key: Floats) -> float:
+        if not abs(logit) <= MAX32:
+            raise overflow("the logit of query and key", query, key)
         return logit
 
     def _dot_factor(self) -> float | None:

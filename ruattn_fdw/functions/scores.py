@@ -37,8 +37,11 @@ class PairScores:
             self._pairs, self._query = prepare(_arguments(query, key, attention_type)), b""
             self._ready = ready
         try:
-            if vector.ndim == 1 and self._asks(asked):
-                return self._logit(vector)
+            if vector.ndim == asked.ndim == 1:
+                if self._pairs is not None and self._pairs.is_product:
+                    return self._pairs.product(asked, vector)
+                if self._asks(asked):
+                    return self._logit(vector)
         except KernelError:
             pass  # said again below, as an error of SQL
         return self._checked(query, key, attention_type)
@@ -47,7 +50,7 @@ class PairScores:
         """Put the query in effect; False where it may hold what is no number."""
         asked = query.tobytes()
         if asked != self._query:
-            if self._pairs is None or query.ndim != 1 or not math.isfinite(query.dot(query)):
+            if self._pairs is None or not math.isfinite(query.dot(query)):
                 return False
             self._logit, self._query = self._pairs.of(query), asked
         return True

@@ -129,10 +129,11 @@ def test_the_function_follows_whichever_argument_changes(db: Connection[Any], me
         assert [row[0] for row in rows] == [row[1] for row in rows]
 
 
-def test_the_function_finds_what_is_no_number_in_later_rows(db: Connection[Any]) -> None:
+@pytest.mark.parametrize("mechanism", ["scaled_dot", "cosine"])
+def test_the_function_finds_what_is_no_number_in_later_rows(db: Connection[Any], mechanism: str) -> None:
     for call in ("x, '{1, 2}'::real[]", "'{1, 2}'::real[], x"):
         with pytest.raises(psycopg.errors.DataException, match=r"NaN|finite"):
             db.execute(
                 "SELECT ruvector_attention_score("  # the settings are ready by then
-                f"{call}, 'cosine') FROM (VALUES ('{{3, 4}}'::real[]), ('{{NaN, 1}}')) AS v(x)".encode()
+                f"{call}, '{mechanism}') FROM (VALUES ('{{3, 4}}'::real[]), ('{{NaN, 1}}')) AS v(x)".encode()
             )
