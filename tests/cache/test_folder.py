@@ -96,7 +96,7 @@ def test_what_others_build_counts_and_stays(three: Path) -> None:
     assert building.exists()
 
 
-@pytest.mark.parametrize("pid", [dead_process(), 2**40])
+@pytest.mark.parametrize("pid", [dead_process(), 2**40], ids=["ended", "impossible"])
 def test_files_of_dead_builders_go_in_any_case(three: Path, pid: int) -> None:
     left = store(three, OLD, builder=pid)
     assert evict(SIZE, 4 * SIZE, "f" * 16)
