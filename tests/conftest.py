@@ -7,6 +7,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,14 +150,30 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         shutil.rmtree(running.data, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def drop_database() -> Callable[[Connection, str], None]:
+    """Drops a database, ending the sessions that are still in it."""
+
+    def drop(admin: Connection, name: str) -> None:
+        # DROP looks every 100 ms whether a session that was just closed is gone, which takes a few ms
+        deadline = time.monotonic() + 0.1
+        while admin.execute("SELECT FROM pg_stat_activity WHERE datname = %s", [name]).rowcount:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.001)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+    return drop
+
+
 @pytest.fixture
-def database(server: Server) -> Iterator[str]:
+def database(server: Server, drop_database: Callable[[Connection, str], None]) -> Iterator[str]:
     """The name of a fresh database with the extension."""
     name = "test"
     with psycopg.connect(server.uri(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
         yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        drop_database(connection, name)
 
 
 @pytest.fixture

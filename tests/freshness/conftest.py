@@ -48,14 +48,14 @@ def own_server(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def database(own_server: Server) -> Iterator[str]:
+def database(own_server: Server, drop_database: Callable[[Connection, str], None]) -> Iterator[str]:
     """The name of a fresh database with the extension on the server of its own."""
     name = "freshness"
     with psycopg.connect(own_server.uri(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     yield name
     with psycopg.connect(own_server.uri(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        drop_database(connection, name)
 
 
 @pytest.fixture
