@@ -53,6 +53,6 @@ def cross(running: Server) -> Workload:
     return Workload(
         f"cross_attention of {len(queries):,} x {len(matrix):,}, k = {K}",
         [Contender("cross_attention", search), Contender("float32 product in blocks, numpy", product)],
-        target="ratio <= 3",
+        target="ratio <= 2",
         check=check,
     )
