@@ -11,8 +11,8 @@ from .arrays import EPS32, F32, F64, Checkpoint, Rows
 from .native import sweep as native
 from .softmax import State
 
-BYTES_PER_CALL = 64 * 2**20
-"""Memory of keys that is read between two checkpoints."""
+BYTES_PER_CALL = 512 * 2**20
+"""Memory of keys that is read between two checkpoints, in some 50 ms: threads are started anew for each."""
 
 BYTES_OF_A_THREAD = 8 * 2**20
 """Memory in the cache that takes longer to read than a thread takes to start."""

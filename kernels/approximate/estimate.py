@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import EPS32, F32, F64, MAX32, TINY32, Rows, head_dots
+from ..arrays import EPS32, F32, F64, TINY32, Rows, head_dots
 from ..sweep import units
 from .codes import CODES, LARGEST, LENGTH, PEAKS, SCALE, Arrays, rounded_up
 
@@ -22,6 +22,7 @@ class Bound:
     keys an element of the query is half of its unit off.
 
     lengths (H,): of the query's slices. rounding (H,): what float32 adds, by the scale of a key.
+    factors (H, 2): what the largest element and the length of a residual are multiplied by.
     """
 
     def __init__(self, query: F64, arrays: Arrays) -> None:
@@ -32,25 +33,27 @@ class Bound:
         self.rounding = self._sum * (peak * (width // 4 + 24) * EPS32)
         if dtype == "int8":
             self.rounding += units(query) * (peak * width / 2 * (1 + 2**-16))
+        self.factors: F32 = np.stack([_up(self._sum), _up(self.lengths)], axis=1)
+        self._rounding_up = _up(self.rounding)
         self._underflow = np.float32(width * TINY32)
         self._arrays, self._peak = arrays, peak
 
     def of_residuals(self, rows: Rows | slice) -> F32:
         """(H, c): how much the residuals of stored rows can add to their logits."""
-        by_largest = np.outer(_up(self._sum), self._arrays[LARGEST][rows])
-        by_length = np.outer(_up(self.lengths), self._arrays[LENGTH][rows])
+        by_largest = np.outer(self.factors[:, 0], self._arrays[LARGEST][rows])
+        by_length = np.outer(self.factors[:, 1], self._arrays[LENGTH][rows])
         bound: F32 = np.minimum(by_largest, by_length, out=by_largest)
         return bound
 
     def of_rounding(self, rows: Rows | slice) -> F32:
         """(H, c): how much float32 can add to them."""
-        bound: F32 = np.outer(_up(self.rounding), self._arrays[SCALE][rows]) + self._underflow
+        bound: F32 = np.outer(self._rounding_up, self._arrays[SCALE][rows]) + self._underflow
         return bound
 
     def of_any_head(self, rows: Rows | slice) -> F32:
         """(c,): no less than the bound of any head on all that can be off."""
-        most = (float(of_heads.max()) for of_heads in (self._sum, self.lengths, self.rounding))
-        by_largest, by_length, by_scale = (_up(np.float64(factor)) for factor in most)
+        by_largest, by_length = self.factors.max(axis=0)
+        by_scale = self._rounding_up.max()
         residuals = np.minimum(
             by_largest * self._arrays[LARGEST][rows], by_length * self._arrays[LENGTH][rows]
         )
@@ -61,18 +64,14 @@ class Bound:
         """(H,): how much residuals can add of which that is the largest element, and that the length."""
         return np.asarray(np.minimum(self._sum * largest, self.lengths * length), np.float64)
 
-    def factors(self) -> F32:
-        """(H, 2): what the largest element and the length of a residual are multiplied by."""
-        return np.stack([_up(self._sum), _up(self.lengths)], axis=1)
-
     def reach(self, rows: Rows | slice) -> float:
         """A bound on any of these logits, and on the partial sums of each."""
         scale, largest = (float(self._arrays[name][rows].max(initial=0)) for name in (SCALE, LARGEST))
         return float(self._sum.max()) * (scale * self._peak + largest)
 
-    def of_float32(self, rows: Rows | slice) -> float:
-        """A bound on what float32 keys' logits would be off."""
-        return float(self.reach(rows) * (self._query.shape[1] + 16) * EPS32)
+    def of_float32(self, reach: float) -> float:
+        """A bound on what float32 keys' logits within `reach` would be off."""
+        return float(reach * (self._query.shape[1] + 16) * EPS32)
 
 
 def _up(values: F64) -> F32:
@@ -86,9 +85,3 @@ def coded_logits(query: F64, arrays: Arrays, rows: Rows) -> F64:
     out = np.empty((len(query), len(rows)), np.float32)
     head_dots(query.astype(np.float32), keys, out)
     return out.astype(np.float64)
-
-
-def refuse_overflow(bound: Bound, rows: Rows | slice) -> None:
-    """Raise TooManyError where a logit, or a sum on the way to it, may overflow float32."""
-    if not bound.reach(rows) < MAX32 / 4:
-        raise TooManyError("logits near the end of the range of float32")

@@ -29,7 +29,7 @@ _CLOSE = 2e-6
 _SUMMED = 256 * EPS32
 """Relative error of the sums of a block: 64 sums in float32 of exponentials that are off by 8 units."""
 
-_SAMPLE = 256
+_SAMPLE = 64
 """Rows whose median weight stands for what most rows weigh."""
 
 _WIDEST = 1.0
@@ -79,7 +79,7 @@ class Proof:
             arrays[CODES],
             present,
             arrays[SCALE],
-            Bounds(arrays[LARGEST], arrays[LENGTH], bound.factors(), usual.astype(np.float32)),
+            Bounds(arrays[LARGEST], arrays[LENGTH], bound.factors, usual.astype(np.float32)),
             threads=threads,
             checkpoint=checkpoint,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, spans, uninterrupted
+from ..arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, spans, uninterrupted
 from ..attend import HEAVY, checked_heads, checked_normaliser, over_no_keys, slices_of
 from ..logits import check_width
 from ..mechanism import Mechanism, parse_options, parse_temperature
@@ -15,7 +15,7 @@ from ..problem import Options
 from ..softmax import State
 from ..weights import Answer, of_exact_logits
 from .codes import CODES, Arrays, ResidualSum
-from .estimate import Bound, TooManyError, refuse_overflow
+from .estimate import Bound, TooManyError
 from .order import Softmax, least_of_best, settle_order
 from .proof import Proof, stored
 
@@ -65,13 +65,15 @@ def search(
     scaled = np.asarray(mechanism.features.queries(slices, divisor, chosen), np.float64)
     with np.errstate(all="ignore"):
         bound = Bound(scaled, arrays)
-        refuse_overflow(bound, rows)
+        reach = bound.reach(rows)
+        if not reach < MAX32 / 4:
+            raise TooManyError("logits near the end of the range of float32")
         n = rows.stop if isinstance(rows, slice) else len(rows)
         reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, n, checkpoint)
         if n <= _FEW:
             return reader.answer(_of_all(reader, given))
         proof = Proof(scaled, arrays, present, bound, residuals, threads=threads, checkpoint=checkpoint)
-        return reader.answer(_prove(reader, proof, given, bound.of_float32(rows), min(k, n)))
+        return reader.answer(_prove(reader, proof, given, bound.of_float32(reach), min(k, n)))
 
 
 class _Reader:

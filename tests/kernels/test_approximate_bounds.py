@@ -23,7 +23,17 @@ def halved(monkeypatch):
         right = getattr(Bound, name)
         monkeypatch.setattr(Bound, name, lambda self, *given: right(self, *given) / 2)
 
-    return lambda: [halve(name) for name in ("of_residuals", "of_any_head", "of_residual", "factors")]
+    right = Bound.__init__
+
+    def init(self, *given):
+        right(self, *given)
+        self.factors = self.factors / np.float32(2)
+
+    def all_of_them():
+        halve("of_residual")
+        monkeypatch.setattr(Bound, "__init__", init)
+
+    return all_of_them
 
 
 def steps(rows):
