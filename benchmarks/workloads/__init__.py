@@ -10,6 +10,7 @@ from workloads.load import load
 from workloads.mechanisms import mechanisms
 from workloads.overhead import overhead
 from workloads.scaling import scaling
+from workloads.score import score
 from workloads.search import search
 
 WORKLOADS = {
@@ -22,6 +23,7 @@ WORKLOADS = {
     "copies": copies,
     "load": load,
     "cross": cross,
+    "score": score,
     "graph": graph,
     "mechanisms": mechanisms,
     "kernels": kernels,
