@@ -81,9 +81,12 @@ class Sweep:
             checkpoint()
         self.most: F32 = most.max(axis=0)
         self._maximum = self._maxima.max(axis=0).astype(np.float64)
+        # what turns weights of a block into those relative to the largest of all logits
+        self._relative = np.exp(self._maxima - self._maximum)
         by_block = sums.reshape(blocks, heads, -1)
-        by_block[:, :, 3:] *= self._relative()[:, :, None]
-        self.sums: F64 = (by_block * self._relative()[:, :, None]).sum(axis=0)
+        by_block[:, :, 3:] *= self._relative[:, :, None]
+        by_block *= self._relative[:, :, None]
+        self.sums: F64 = by_block.sum(axis=0)
 
     def state(self) -> State:
         """The softmax over all keys; its total is NaN where a logit is not finite."""
@@ -110,13 +113,9 @@ class Sweep:
         """
         return (112 + len(self._weights)) * EPS32
 
-    def _relative(self) -> F64:
-        """What turns sums of a block into sums relative to the largest of all logits (blocks, H)."""
-        relative: F64 = np.exp(self._maxima - self._maximum)
-        return relative
-
     def _under(self, softmax: State) -> F64:
-        under: F64 = np.exp(self._maxima - softmax.maximum) / softmax.total
+        """What turns weights of a block into those under a softmax (blocks, H)."""
+        under: F64 = self._relative * (np.exp(self._maximum - softmax.maximum) / softmax.total)
         return under
 
 
