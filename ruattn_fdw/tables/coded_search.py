@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,7 @@ def search_codes(
     rows = read_coded(source, memo, report)
     if rows is None:
         return None
-    query = arguments["query"]
-    if query is None:
-        query = read_vector(source, as_id(source.id_type, arguments["query_id"]), report)
+    query = _find_query(arguments, source, rows, report)
     if len(rows) and rows.width != len(query):
         return None
     answer = _answer(mechanism, query, rows, arguments, settings, report)
@@ -51,6 +50,20 @@ def search_codes(
         memo["coded"] = (source, None)
         return None
     return answer_batches(answer, Rows(rows.ids[answer.rows], NO_ROWS.keyset, 0), arguments["k"], wanted)
+
+
+def _find_query(arguments: Arguments, source: Source, rows: CodedRows, report: Report) -> np.ndarray:
+    """The query vector: given, or that of the row `query_id`, read by its address: ids may have no index."""
+    if arguments["query"] is not None:
+        query: np.ndarray = arguments["query"]
+        return query
+    row_id = as_id(source.id_type, arguments["query_id"])
+    places = np.flatnonzero(rows.ids == row_id)
+    if len(places) == 1:
+        with suppress(TooManyError):
+            vector: np.ndarray = rows.exact(places if rows.present is None else rows.present[places])[0]
+            return vector
+    return read_vector(source, row_id, report)
 
 
 def _answer(

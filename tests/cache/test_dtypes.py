@@ -110,3 +110,22 @@ def test_the_copy_is_a_quarter(docs: Connection) -> None:
         docs.execute("DROP INDEX codes")
     assert sizes["int8"] < 0.6 * sizes["float32"]  # 48 dimensions: ids and addresses weigh something
     assert sizes["int8"] < sizes["float16"] < sizes["float32"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_row_of_query_id_is_read_without_an_index_on_ids(docs: Connection, dtype: str) -> None:
+    by_vector = search(docs, 5)
+    docs.execute("ALTER TABLE docs DROP CONSTRAINT docs_pkey")
+    docs.execute(
+        f"CREATE INDEX ON docs USING ruvector_attention (vec) INCLUDE (id) WITH (dtype = '{dtype}')".encode()
+    )
+    docs.execute("VACUUM ANALYZE docs")
+    by_id = (
+        "SELECT id FROM mha_search WHERE table_name = 'docs' AND query_id = 7 AND k = 5 AND id_column = 'id'"
+    )
+    docs.execute(by_id)
+    scans = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'docs'"
+    with docs.transaction():
+        before = docs.execute(scans).fetchone()
+        assert docs.execute(by_id).fetchall() == [row[:1] for row in by_vector]
+        assert docs.execute(scans).fetchone() == before
