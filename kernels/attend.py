@@ -25,7 +25,7 @@ _LOG_MAX32 = float(np.log(MAX32))
 HEAVY = 64
 """Keys whose exact logits settle the log-sum-exp."""
 
-_COARSE = 1e-3 / EPS32
+COARSE = 1e-3 / EPS32
 """Logits that float32 rounds by more than a thousandth; softmax of such is taken in float64 throughout."""
 
 
@@ -52,10 +52,9 @@ def attend(
     checkpoint is called between blocks and may raise. Raises InvalidOption, UnknownOption, InvalidShape, and
     NumericOverflow for a logit beyond the range of float32.
     """
-    heads = checked_heads(mechanism, query, num_heads)
-    divisor = parse_temperature(mechanism, temperature)
-    chosen = parse_options(mechanism, options or {})
-    normaliser = checked_normaliser(normaliser, heads)
+    heads, divisor, chosen, normaliser = in_effect(
+        mechanism, query, num_heads, temperature, options, normaliser
+    )
     if not len(keys):
         return over_no_keys(mechanism, heads, normaliser)
     check_width(mechanism, query.size, keys.shape[1], heads, chosen)
@@ -76,6 +75,21 @@ def attend(
     weights = _weigh(mechanism, problem, query)
     weights.notes = problem.notes
     return weights
+
+
+def in_effect(
+    mechanism: Mechanism,
+    query: Floats,
+    num_heads: int | None,
+    temperature: float | None,
+    options: Mapping[str, object] | None,
+    normaliser: Floats | None,
+) -> tuple[int, float, Options, F64 | None]:
+    """Number of heads, temperature, options and normaliser in effect, checked; errors as of `attend`."""
+    heads = checked_heads(mechanism, query, num_heads)
+    divisor = parse_temperature(mechanism, temperature)
+    chosen = parse_options(mechanism, options or {})
+    return heads, divisor, chosen, checked_normaliser(normaliser, heads)
 
 
 def _weigh(mechanism: Mechanism, problem: Problem, query: Floats) -> Weights:
@@ -167,7 +181,7 @@ def weigh_logits(
 
     exact gives float64 logits by index. Call it under np.errstate: what overflows here has been seen to.
     """
-    coarse = max(fast_logits.max(), -fast_logits.min()) > _COARSE
+    coarse = max(fast_logits.max(), -fast_logits.min()) > COARSE
     logits = exact(seen) if coarse else fast_logits
     weights = np.empty_like(logits)
     state = mechanism.normalise(logits, weights, options, checkpoint)

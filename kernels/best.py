@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from .arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, spans, uninterrupted
-from .attend import HEAVY, checked_heads, checked_normaliser, slices_of
+from .attend import COARSE, HEAVY, in_effect, slices_of
 from .core.dot import DOT_FEATURES
 from .core.flash_v2 import online_exponentials
 from .keyset import KeySet
 from .logits import check_width
-from .mechanism import Mechanism, parse_options, parse_temperature
+from .mechanism import Mechanism
 from .problem import Options
 from .softmax import State, exponentials, settle
 from .sweep import LEAST, Sweep, largest
@@ -23,9 +23,6 @@ MOST_ROWS = 4096
 
 MOST_RIVALS = 16384
 """Rows that may be scored in float64, before all of them are weighed the general way."""
-
-_COARSE = 1e-3 / EPS32
-"""Logits that float32 rounds by more than a thousandth."""
 
 
 def serves(mechanism: Mechanism, options: Options, k: int | None) -> bool:
@@ -53,10 +50,7 @@ def best_rows(
     Everything is as of `attend`, and so is what it raises of shapes and options. None where logits overflow
     or are coarse, scores vanish, or too many rows are close to each other: there `attend` is to be asked.
     """
-    heads = checked_heads(mechanism, query, num_heads)
-    divisor = parse_temperature(mechanism, temperature)
-    chosen = parse_options(mechanism, options or {})
-    given = checked_normaliser(normaliser, heads)
+    heads, divisor, chosen, given = in_effect(mechanism, query, num_heads, temperature, options, normaliser)
     if not len(keys):
         return None
     check_width(mechanism, query.size, keys.shape[1], heads, chosen)
@@ -98,7 +92,7 @@ class _Search:
     def best(self, k: int, normaliser: F64 | None) -> Answer | None:
         """The answer for k >= 1 rows, and None where one pass is not enough."""
         state = self._sweep.state()
-        if not np.isfinite(state.total).all() or np.abs(state.maximum).max() > _COARSE:
+        if not np.isfinite(state.total).all() or np.abs(state.maximum).max() > COARSE:
             return None
         under = state if normaliser is None else State(normaliser, np.ones(self._heads))
         scores, tops = self._sweep.scores(under)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, spans, uninterrupted
-from ..attend import HEAVY, checked_heads, checked_normaliser, over_no_keys, slices_of
+from ..attend import HEAVY, in_effect, over_no_keys, slices_of
 from ..logits import check_width
-from ..mechanism import Mechanism, parse_options, parse_temperature
+from ..mechanism import Mechanism
 from ..problem import Options
 from ..softmax import State
 from ..weights import Answer, of_exact_logits
@@ -52,10 +52,7 @@ def search(
     Everything else is as of `attend`. Raises TooManyError where the answer cannot be proved from few exact
     keys, or might overflow, and what `attend` raises.
     """
-    heads = checked_heads(mechanism, query, num_heads)
-    divisor = parse_temperature(mechanism, temperature)
-    chosen = parse_options(mechanism, options or {})
-    given = checked_normaliser(normaliser, heads)
+    heads, divisor, chosen, given = in_effect(mechanism, query, num_heads, temperature, options, normaliser)
     rows = slice(0, len(arrays[CODES])) if present is None else present
     if not (rows.stop if isinstance(rows, slice) else len(rows)):
         return Answer(over_no_keys(mechanism, heads, given), np.empty(0, np.intp))

@@ -184,6 +184,17 @@ run_with_interpreter_free(OfBlock of_block, const void *problem, const Run *run)
 	Py_END_ALLOW_THREADS
 }
 
+/* Run all blocks; false with an exception set where no thread is given. */
+static int
+run_all(OfBlock of_block, const void *problem, Py_ssize_t blocks, Run *run)
+{
+	run->end = blocks;
+	if (!check_run(run, blocks))
+		return 0;
+	run_with_interpreter_free(of_block, problem, run);
+	return 1;
+}
+
 /* The matrices of a call, released together. */
 typedef struct Matrices
 {
@@ -386,14 +397,8 @@ module_mix(PyObject *self, PyObject *args)
 	if (!PyArg_ParseTuple(args, "OOOOi|z:mix", &given[0], &given[1], &given[2], &given[3], &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = make_mix(given, &matrices, &mix);
-	if (done)
-	{
-		run.end = BLOCKS(mix.rows);
-		done = check_run(&run, run.end);
-	}
-	if (done)
-		run_with_interpreter_free(mix_block[run.set], &mix, &run);
+	done = make_mix(given, &matrices, &mix) &&
+		run_all(mix_block[run.set], &mix, BLOCKS(mix.rows), &run);
 	let_go(&matrices);
 	return done ? Py_NewRef(Py_None) : NULL;
 }
@@ -442,14 +447,8 @@ module_tile(PyObject *self, PyObject *args)
 						  &tile.as_they_are, &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = make_tile(given, &matrices, &tile);
-	if (done)
-	{
-		run.end = QUERY_BLOCKS(tile.queries);
-		done = check_run(&run, run.end);
-	}
-	if (done)
-		run_with_interpreter_free(tile_block[run.set], &tile, &run);
+	done = make_tile(given, &matrices, &tile) &&
+		run_all(tile_block[run.set], &tile, QUERY_BLOCKS(tile.queries), &run);
 	let_go(&matrices);
 	return done ? Py_NewRef(Py_None) : NULL;
 }

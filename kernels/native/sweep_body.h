@@ -1,6 +1,7 @@
 /* sweep_body.h: BODY of variants.h for sweep.c. */
 #include "lanes.h"
 #include "exp.h"
+#include "softmax.h"
 
 #include "floats.h"
 #include "sweep_block.h"
@@ -45,19 +46,6 @@
 #include "sweep_block.h"
 #include "item_end.h"
 
-/* The first n <= LANES floats, and `beyond` behind them. */
-INLINE NAME(vector)
-NAME(load) (const float *p, ptrdiff_t n, float beyond)
-{
-	NAME(vector) value = (NAME(vector)) {0} + beyond;
-
-	if (n == LANES)
-		return LOAD_FLOATS(p);
-	for (ptrdiff_t i = 0; i < n; i++)
-		value[i] = p[i];
-	return value;
-}
-
 /*
  * The largest of logits, which are first multiplied by a unit and by factors of their own
  * where they have any. Adds 0 times each to *wrong, which makes NaN of what is not finite.
@@ -84,33 +72,6 @@ NAME(settle_logits) (float *logits, const float *factors, float unit, int count,
 	}
 	*wrong = NAME(total) (zeros);
 	return NAME(largest) (most);
-}
-
-INLINE float
-NAME(maximum) (const float *values, int count)
-{
-	NAME(vector) most = (NAME(vector)) {0} - INFINITY;
-
-	for (int at = 0; at < count; at += LANES)
-		most = NAME(larger) (most, NAME(load) (values + at, count - at < LANES ? count - at : LANES, -INFINITY));
-	return NAME(largest) (most);
-}
-
-/* Turn logits into e^(logit - maximum); their sum. */
-INLINE float
-NAME(exponentials) (float *values, int count, float maximum)
-{
-	NAME(vector) total = {0};
-
-	for (int at = 0; at < count; at += LANES)
-	{
-		const int	some = count - at < LANES ? count - at : LANES;
-		NAME(vector) value = NAME(exp) (NAME(load) (values + at, some, -INFINITY) - maximum);
-
-		NAME(store) (values + at, value, some);
-		total += value;
-	}
-	return NAME(total) (total);
 }
 
 /*

@@ -1,6 +1,7 @@
 /* tiles_body.h: BODY of variants.h for tiles.c. */
 #include "lanes.h"
 #include "exp.h"
+#include "softmax.h"
 
 #define SQUARES 0
 #include "floats.h"
@@ -27,32 +28,6 @@ NAME(fill_tile) (const Problem *p, const Folded *f, ptrdiff_t first, int count)
 		for (int row = count; row < TILE; row++)
 			tile[h * TILE + row] = -INFINITY;
 	}
-}
-
-INLINE float
-NAME(maximum) (const float *tile)
-{
-	NAME(vector) most = LOAD_FLOATS(tile);
-
-	for (int at = LANES; at < TILE; at += LANES)
-		most = NAME(larger) (most, LOAD_FLOATS(tile + at));
-	return NAME(largest) (most);
-}
-
-/* Turn a head's logits into e^(logit - maximum); their sum. */
-INLINE double
-NAME(weigh_tile) (float *tile, float maximum)
-{
-	NAME(vector) sum = {0};
-
-	for (int at = 0; at < TILE; at += LANES)
-	{
-		NAME(vector) weight = NAME(exp) (LOAD_FLOATS(tile + at) - maximum);
-
-		NAME(store) (tile + at, weight, LANES);
-		sum += weight;
-	}
-	return NAME(total) (sum);
 }
 
 INLINE NAME(vector)
@@ -96,7 +71,7 @@ INLINE void
 NAME(fold_head) (Folded *f, int head, ptrdiff_t value_width)
 {
 	float	   *tile = f->tile + head * TILE;
-	const float most = NAME(maximum) (tile);
+	const float most = NAME(maximum) (tile, TILE);
 	const float before = f->maxima[head];
 
 	if (most > before)
@@ -108,7 +83,7 @@ NAME(fold_head) (Folded *f, int head, ptrdiff_t value_width)
 		for (ptrdiff_t at = head * value_width; at < (head + 1) * value_width; at++)
 			f->totals[at] *= shift;
 	}
-	f->masses[head] += NAME(weigh_tile) (tile, f->maxima[head]);
+	f->masses[head] += NAME(exponentials) (tile, TILE, f->maxima[head]);
 }
 
 TARGET static void
