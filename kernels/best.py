@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, spans, uninterrupted
+from .arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
 from .attend import COARSE, HEAVY, in_effect, slices_of
 from .core.dot import DOT_FEATURES
 from .core.flash_v2 import online_exponentials
 from .keyset import KeySet
-from .logits import check_width
+from .logits import check_width, in_float64
 from .mechanism import Mechanism
 from .problem import Options
 from .softmax import State, exponentials, settle
@@ -118,11 +118,8 @@ class _Search:
 
     def _exact(self, rows: Rows) -> F64:
         """float64 logits (H, c)."""
-        out = np.empty((self._heads, len(rows)))
-        for span in spans(len(rows), 8 * self._keys.shape[1]):
-            self._scorer.logits(self._keys[rows[span]].astype(np.float64), out[:, span])
-            self._checkpoint()
-        return out
+        width = self._keys.shape[1]
+        return in_float64(lambda _: self._scorer, self._keys, rows, self._heads, width, self._checkpoint)
 
     def _not_below(self, scores: F32, least: float) -> Rows:
         """The rows whose score may be at least that, whatever float32 made of their logits.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .arrays import F32, F64, MAX32, Checkpoint, Floats, Rows, spans
@@ -45,12 +47,28 @@ class Exact:
 
     def __call__(self, rows: Rows) -> F64:
         """Indexes of keys (c,) -> (H, c)."""
-        out = np.empty((self._heads, len(rows)))
-        for span in spans(len(rows), 8 * self._scorers.floats):
-            chosen = rows[span]
-            self._scorers.of(chosen).logits(self._keys[chosen].astype(np.float64), out[:, span])
-            self._checkpoint()
-        return out
+        floats = self._scorers.floats
+        return in_float64(self._scorers.of, self._keys, rows, self._heads, floats, self._checkpoint)
+
+
+def in_float64(
+    scorer_of: Callable[[Rows], Scorer],
+    keys: KeySet,
+    rows: Rows,
+    heads: int,
+    floats: int,
+    checkpoint: Checkpoint,
+) -> F64:
+    """Logits (H, c) of the keys at indexes (c,), by blocks; scorer_of: that of some of them, in float64.
+
+    floats: numbers held to score a key.
+    """
+    out = np.empty((heads, len(rows)))
+    for span in spans(len(rows), 8 * floats):
+        chosen = rows[span]
+        scorer_of(chosen).logits(keys[chosen].astype(np.float64), out[:, span])
+        checkpoint()
+    return out
 
 
 def exact_logits(mechanism: Mechanism, problem: Problem, rows: Rows | None = None) -> F64:

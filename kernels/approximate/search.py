@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, spans, uninterrupted
-from ..attend import HEAVY, in_effect, over_no_keys, slices_of
-from ..logits import check_width
+from ..arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
+from ..attend import HEAVY, attend, in_effect, over_no_keys, slices_of
+from ..keyset import as_keyset
+from ..logits import check_width, in_float64
 from ..mechanism import Mechanism
 from ..problem import Options
 from ..softmax import State
-from ..weights import Answer, of_exact_logits
+from ..weights import Answer, Weights, of_exact_logits
 from .codes import CODES, Arrays, ResidualSum
 from .estimate import Bound, TooManyError
 from .order import Softmax, least_of_best, settle_order
@@ -68,7 +69,20 @@ def search(
         n = rows.stop if isinstance(rows, slice) else len(rows)
         reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, n, checkpoint)
         if n <= _FEW:
-            return reader.answer(_of_all(reader, given))
+            return _of_all(
+                reader,
+                given,
+                min(k, n),
+                lambda keys: attend(
+                    mechanism,
+                    query,
+                    keys,
+                    num_heads=heads,
+                    temperature=divisor,
+                    options=chosen,
+                    normaliser=given,
+                ),
+            )
         proof = Proof(scaled, arrays, present, bound, residuals, threads=threads, checkpoint=checkpoint)
         return reader.answer(_prove(reader, proof, given, bound.of_float32(reach), min(k, n)))
 
@@ -103,14 +117,16 @@ class _Reader:
         new = np.sort(rows[~self._known[rows]])
         if len(new) > self.left:
             raise TooManyError("too many keys may be among the best")
-        logits = np.empty((len(self.exact), len(new)))
-        keys = self._exact_keys(np.asarray(stored(self._present, new), np.int64))
-        for span in spans(len(new), 8 * keys.shape[1]):
-            self._scorer.logits(keys[span].astype(np.float64), logits[:, span])
-            self._checkpoint()
+        keys = as_keyset(self.keys(new))
+        every, heads, width = np.arange(len(new)), len(self.exact), keys.shape[1]
+        logits = in_float64(lambda _: self._scorer, keys, every, heads, width, self._checkpoint)
         self._known[new] = True
         self.rows, self.exact = np.append(self.rows, new), np.hstack([self.exact, logits])
         return new, logits
+
+    def keys(self, rows: Rows) -> F32:
+        """The float32 keys (c, d) of rows."""
+        return self._exact_keys(np.asarray(stored(self._present, rows), np.int64))
 
     def answer(self, whole: State) -> Answer:
         """The weights of the rows that were read."""
@@ -136,13 +152,19 @@ def _prove(reader: _Reader, proof: Proof, given: F64 | None, rounding: float, k:
     return softmax.state
 
 
-def _of_all(reader: _Reader, given: F64 | None) -> State:
-    """The softmax over few keys, all of which are read."""
-    _, exact = reader.read(np.arange(reader.n))
+def _of_all(reader: _Reader, given: F64 | None, k: int, by_float32: Callable[[F32], Weights]) -> Answer:
+    """The answer from few keys, all of which are read; where rounding decides, it is float32's."""
+    every = np.arange(reader.n)
+    _, exact = reader.read(every)
+    whole = State(exact.max(axis=1), np.exp(exact - exact.max(axis=1)[:, None]).sum(axis=1))
     if given is not None:
-        return State(given, np.ones(len(given)))
-    maximum = exact.max(axis=1)
-    return State(maximum, np.exp(exact - maximum[:, None]).sum(axis=1))
+        whole = State(given, np.ones(len(given)))
+    answer = reader.answer(whole)
+    try:
+        settle_order(exact, Softmax(whole, np.zeros(len(exact))), k)
+    except TooManyError:
+        return Answer(by_float32(reader.keys(every)), every)
+    return answer
 
 
 def _of_float32(reader: _Reader, state: State, rounding: float) -> float:

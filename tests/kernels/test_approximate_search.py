@@ -173,3 +173,10 @@ def test_a_search_can_be_stopped_at_each_of_its_steps(dtype, monkeypatch):
     assert len(steps) > 15
     with pytest.raises(KeyboardInterrupt):
         approximate.search(query(d=384), 1, num_heads=8, temperature=1e4, checkpoint=stop)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_that_lead_in_different_heads_are_ordered_as_by_float32(dtype, seed):
+    random = np.random.RandomState(seed)
+    keys = (20 * random.standard_normal((300, D))).astype(np.float32)
+    Approximate(keys, dtype).assert_as_float32(20 * query(seed), 10, num_heads=5)
