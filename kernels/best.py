@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
+from .arrays import EPS32, F32, F64, MAX32, TINY32, Checkpoint, Floats, Rows, uninterrupted
 from .attend import COARSE, HEAVY, in_effect, slices_of
 from .core.dot import DOT_FEATURES
 from .core.flash_v2 import online_exponentials
@@ -55,9 +55,8 @@ def best_rows(
         return None
     check_width(mechanism, query.size, keys.shape[1], heads, chosen)
     with np.errstate(all="ignore"):
-        return _Search(mechanism, slices_of(query, heads), divisor, chosen, keys, threads, checkpoint).best(
-            min(k, len(keys)), given
-        )
+        search = _Search(mechanism, slices_of(query, heads), divisor, chosen, keys, checkpoint)
+        return search.of_all(given) if len(keys) <= HEAVY else search.best(min(k, len(keys)), given, threads)
 
 
 class _Search:
@@ -70,43 +69,45 @@ class _Search:
         divisor: float,
         options: Options,
         keys: KeySet,
-        threads: int,
         checkpoint: Checkpoint,
     ) -> None:
         assert mechanism.features is not None
-        scaled = np.asarray(mechanism.features.queries(slices, divisor, options), np.float64)
+        self._scaled = np.asarray(mechanism.features.queries(slices, divisor, options), np.float64)
         self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
         self._keys, self._heads, self._checkpoint = keys, len(slices), checkpoint
-        self._sweep = Sweep(
-            scaled,
-            keys.stored,
-            keys.present,
-            None,
-            None,
-            threads=threads,
-            checkpoint=checkpoint,
-        )
-        length = float(np.sqrt((scaled * scaled).sum(axis=1)).max())
-        self._per_length = (scaled.shape[1] + 4) * EPS32 * length
 
-    def best(self, k: int, normaliser: F64 | None) -> Answer | None:
+    def of_all(self, normaliser: F64 | None) -> Answer | None:
+        """The answer of few keys, all of them in float64."""
+        logits = self._exact(np.arange(len(self._keys)))
+        maximum = logits.max(axis=1)
+        state = State(maximum, np.exp(logits - maximum[:, None]).sum(axis=1))
+        whole = self._under(state, normaliser)
+        if not (np.abs(logits).max() <= MAX32 and whole.weights(maximum[:, None]).max() <= 1 + EPS32):
+            return None
+        return of_exact_logits(np.arange(len(self._keys)), logits, whole)
+
+    def best(self, k: int, normaliser: F64 | None, threads: int) -> Answer | None:
         """The answer for k >= 1 rows, and None where one pass is not enough."""
-        state = self._sweep.state()
+        keys, checkpoint = self._keys, self._checkpoint
+        sweep = Sweep(
+            self._scaled, keys.stored, keys.present, None, None, threads=threads, checkpoint=checkpoint
+        )
+        state = sweep.state()
         if not np.isfinite(state.total).all() or np.abs(state.maximum).max() > COARSE:
             return None
-        under = state if normaliser is None else State(normaliser, np.ones(self._heads))
-        scores, tops = self._sweep.scores(under)
+        under = self._under(state, normaliser)
+        scores, tops = sweep.scores(under)
         rows = largest(scores, tops, max(k, HEAVY))
         logits = self._exact(rows)
         whole = under
         if normaliser is None:
-            whole = settle(state, self._sweep.weights(rows, state), logits)
+            whole = settle(state, sweep.weights(rows, state), logits)
         exact = whole.weights(logits).mean(axis=0)
         least = float(np.partition(exact, len(exact) - k)[len(exact) - k])
         if not (least >= LEAST and exact.max() <= 1 + EPS32):
             return None
         shift = 0.0 if normaliser is not None else float(np.abs(whole.lse - under.lse).max())
-        rivals = self._not_below(scores, least * np.exp(-shift))
+        rivals = self._not_below(sweep, scores, least * np.exp(-shift))
         if len(rivals) > MOST_RIVALS:
             return None
         known = np.zeros(len(scores), bool)
@@ -116,23 +117,29 @@ class _Search:
             rows, logits = np.append(rows, new), np.hstack([logits, self._exact(new)])
         return of_exact_logits(rows, logits, whole)
 
+    def _under(self, state: State, normaliser: F64 | None) -> State:
+        """The softmax over all keys, or what is given in its place."""
+        return state if normaliser is None else State(normaliser, np.ones(self._heads))
+
     def _exact(self, rows: Rows) -> F64:
         """float64 logits (H, c)."""
         width = self._keys.shape[1]
         return in_float64(lambda _: self._scorer, self._keys, rows, self._heads, width, self._checkpoint)
 
-    def _not_below(self, scores: F32, least: float) -> Rows:
+    def _not_below(self, sweep: Sweep, scores: F32, least: float) -> Rows:
         """The rows whose score may be at least that, whatever float32 made of their logits.
 
         A logit is off by (w + 4) u |q| |k| at most (Higham, ASNA section 3.1).
         """
-        squares = self._sweep.squares
-        rows = np.flatnonzero(scores >= least * np.exp(-self._off(squares.max())))
-        near: Rows = rows[scores[rows] >= least * np.exp(-self._off(squares[rows]))]
+        squares, rounding = sweep.squares, sweep.rounding()
+        rows = np.flatnonzero(scores >= least * np.exp(-self._off(squares.max(), rounding)))
+        near: Rows = rows[scores[rows] >= least * np.exp(-self._off(squares[rows], rounding))]
         return near
 
-    def _off(self, squares: F32 | np.float32) -> F64:
+    def _off(self, squares: F32 | np.float32, rounding: float) -> F64:
         """How far logarithms of scores of keys with these squares can be off."""
+        width = self._scaled.shape[1]
+        longest = float(np.sqrt((self._scaled * self._scaled).sum(axis=1)).max())
         lengths = np.sqrt(np.float64(squares) + self._keys.shape[1] * TINY32)
-        off: F64 = self._per_length * lengths + self._sweep.rounding()
+        off: F64 = (width + 4) * EPS32 * longest * lengths + rounding
         return off

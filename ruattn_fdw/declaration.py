@@ -6,8 +6,9 @@ documentation's tables are all derived from that declaration.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 INTEGER_RANGES = {
     "integer": (-(2**31), 2**31 - 1),
@@ -124,7 +125,7 @@ class Table:
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name, or None."""
-        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+        return self._parameters.get(name)
 
     def role(self, name: str) -> int:
         """The host's role number of a column of this name."""
@@ -132,20 +133,28 @@ class Table:
             return ROLE_PARAMETER
         return ROLE_RESULT if any(result.name == name for result in self.results) else ROLE_EXTRA
 
-    def groups(self) -> list[tuple[str, ...]]:
+    @cached_property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
         """Groups of parameters of which one each must be given; a required parameter is its own group."""
         grouped: dict[str, list[str]] = {}
         for parameter in self.parameters:
             if parameter.required or parameter.one_of:
                 grouped.setdefault(parameter.one_of or parameter.name, []).append(parameter.name)
-        return [tuple(names) for names in grouped.values()]
+        return tuple(tuple(names) for names in grouped.values())
 
     def alternatives(self, name: str) -> tuple[str, ...]:
         """The other members of the `one_of` group that `name` belongs to."""
-        parameter = self.parameter(name)
-        if parameter is None or parameter.one_of is None:
-            return ()
-        return tuple(p.name for p in self.parameters if p.one_of == parameter.one_of and p.name != name)
+        group = next((group for group in self.groups if name in group), ())
+        return tuple(other for other in group if other != name)
+
+    @cached_property
+    def defaults(self) -> Mapping[str, object]:
+        """The default of each parameter, None where it has none."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    @cached_property
+    def _parameters(self) -> Mapping[str, Parameter]:
+        return {parameter.name: parameter for parameter in self.parameters}
 
     @property
     def hint(self) -> str:

@@ -75,7 +75,7 @@ class AttentionTable(ForeignDataWrapper):
 
     def groups(self) -> list[tuple[str, ...]]:
         """Groups of parameters of which one must come from a qual: those not settled by an OPTION."""
-        return [group for group in self.declaration.groups() if not any(name in self.fixed for name in group)]
+        return [group for group in self.declaration.groups if not any(name in self.fixed for name in group)]
 
     def batches(
         self, quals: Mapping[str, object], wanted: Sequence[str], memo: dict[str, Any], report: Report

@@ -30,10 +30,10 @@ class Arguments(Mapping[str, Any]):
         if locked:
             _refuse_overriding(table, fixed, quals)
         self.table = table
-        self._values: dict[str, Any] = {parameter.name: parameter.default for parameter in table.parameters}
-        self._values.update(_without_alternatives(table, fixed, quals))
+        standing = _without_alternatives(table, fixed, quals) if fixed else {}
+        self._values: dict[str, Any] = {**table.defaults, **standing}
         self.shown: dict[str, object] = dict(self._values)
-        self._given = {*_without_alternatives(table, fixed, quals), *quals}
+        self._given = {*standing, *quals}
         for name, value in quals.items():
             parameter = table.parameter(name)
             if parameter is not None:
@@ -73,7 +73,7 @@ class Arguments(Mapping[str, Any]):
 
     def require_groups(self) -> None:
         """Raise if of some group no member is given, or if alternatives are given together."""
-        for group in self.table.groups():
+        for group in self.table.groups:
             given = [name for name in group if self._values[name] is not None]
             if not given:
                 raise missing(self.table, group)

@@ -110,7 +110,7 @@ def test_rows_closer_than_float32_can_tell_are_all_scored_exactly():
 
 def test_without_the_bound_such_rows_are_lost(monkeypatch):
     keys = closer_than_float32_can_tell()
-    monkeypatch.setattr(best._Search, "_off", lambda self, squares: np.zeros(np.shape(squares)))
+    monkeypatch.setattr(best._Search, "_off", lambda self, squares, rounding: np.zeros(np.shape(squares)))
     with pytest.raises(AssertionError):
         assert_as_attend(query(), keys, 10)
 
