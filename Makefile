@@ -15,8 +15,9 @@ build:
 demo: build
 	@$(RUATTN) demo
 
+# one of them with the library preloaded, as many servers will have it: sessions then start at once
 test: build
-	@.venv/bin/pytest --pg=18 --pg=16
+	@.venv/bin/pytest --pg=18 --pg=16 --preload=16
 
 # what takes minutes: 10,000 random steps with each kind of attention index, and without one
 test-long: build

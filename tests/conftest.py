@@ -24,6 +24,7 @@ Connection = psycopg.Connection[Any]
 
 # nothing here outlives the run, so nothing needs to survive a crash
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+PRELOADED = {"shared_preload_libraries": "ruattn_fdw"}
 CRASH = re.compile(r"terminated by signal|PANIC:|server process .* exited with exit code|TRAP:|Sanitizer")
 TEMPLATE = "ruattn_template"
 LOG_LINES = 40
@@ -37,6 +38,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="PG",
         help="--pg=18 or --pg=16 (embedded) or --pg=/path/to/pg_config",
+    )
+    group.addoption(
+        "--preload",
+        action="append",
+        default=[],
+        metavar="PG",
+        help="a server of --pg whose interpreter starts before it forks: new sessions are then faster",
     )
     group.addoption("--host", default="bundled", metavar="HOST", help="the FDW host to test: bundled")
     group.addoption(
@@ -87,10 +95,17 @@ def has_extension(installation: Installation, name: str) -> bool:
     return Path(pg_setting(installation.pg_config, "sharedir"), "extension", f"{name}.control").exists()
 
 
+def is_preloaded(config: pytest.Config, installation: Installation) -> bool:
+    """Whether that server is to start the interpreter before it forks."""
+    found = config.stash[INSTALLATIONS]
+    return any(found[name] == installation for name in config.option.preload)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = []
     for item in config.stash[INSTALLATIONS].values():
         optional = [f"{name}: {'yes' if has_extension(item, name) else 'no'}" for name in OPTIONAL.values()]
+        optional.append(f"preloaded: {'yes' if is_preloaded(config, item) else 'no'}")
         lines.append(f"server: {item}, {item.bindir}; host: {config.option.host}; {'; '.join(optional)}")
     return [*lines, f"tests at a real scale use {config.option.wordnet or 'the shipped sample'}"]
 
@@ -103,9 +118,17 @@ def lacks_an_extension(item: pytest.Item) -> bool:
     return any(not has_extension(item.callspec.params["server"], name) for name in needed)
 
 
+def is_started_before(item: pytest.Item) -> bool:
+    """Whether the test is about sessions that start the interpreter, which its server has done before."""
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return False
+    about = item.get_closest_marker("starts_python") or "interpreter_with" in item.fixturenames
+    return bool(about) and is_preloaded(item.config, item.callspec.params["server"])
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, and so count, the tests that need an extension which their server has not."""
-    without = [item for item in items if lacks_an_extension(item)]
+    """Deselect, and so count, the tests that their server has nothing for."""
+    without = [item for item in items if lacks_an_extension(item) or is_started_before(item)]
     if without:
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]
@@ -134,7 +157,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     installation.install()
     running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation)
     try:
-        running.start(SETTINGS)
+        running.start({**SETTINGS, **(PRELOADED if is_preloaded(request.config, installation) else {})})
         with psycopg.connect(running.uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
         with psycopg.connect(running.uri(TEMPLATE), autocommit=True) as connection:

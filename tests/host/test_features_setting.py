@@ -124,12 +124,14 @@ def test_an_ordinary_user_may_not_widen(user: Connect, failure: Failure) -> None
     assert features(session) == ["attention", "flash"]
 
 
+@pytest.mark.starts_python
 def test_nor_before_the_library_is_loaded(user: Connect) -> None:
     session = user()
     session.execute("SET ruattn_fdw.features = 'all'")
     assert features(session) == ["attention", "flash"]
 
 
+@pytest.mark.starts_python
 @pytest.mark.parametrize("value", ["all", "attention", "", "nonsense"])
 def test_nor_by_an_option_of_the_login(user: Connect, value: str) -> None:
     session = user(options=f"-c ruattn_fdw.features={value}")
@@ -140,6 +142,7 @@ def test_nor_by_an_option_of_the_login(user: Connect, value: str) -> None:
     assert session.closed
 
 
+@pytest.mark.starts_python
 def test_a_misspelt_word_that_nobody_checked_makes_nothing_available(user: Connect, connect: Connect) -> None:
     connect().execute(
         "ALTER DATABASE test SET ruattn_fdw.features = 'flsh'"

@@ -81,6 +81,7 @@ def test_threads_do_not_change_the_numbers(documents: Connection[Any], mechanism
         assert dict(answer) == pytest.approx(dict(answers[0]), rel=1e-6)
 
 
+@pytest.mark.starts_python
 def test_an_interpreter_that_is_not_there(
     documents: Connection[Any], connect: Connect, search: Search, failure: Failure
 ) -> None:
@@ -96,6 +97,7 @@ def test_an_interpreter_that_is_not_there(
     assert search(session) == [1, 3, 2]
 
 
+@pytest.mark.starts_python
 def test_an_interpreter_without_the_package(
     connect: Connect, documents: Connection[Any], failure: Failure
 ) -> None:

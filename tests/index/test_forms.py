@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import psycopg
+import pytest
 
 from ruattn_fdw.server.server import Server
 
@@ -153,6 +154,7 @@ def test_a_dump_restores_it_even_where_the_mechanism_is_switched_off(
         documents.execute("DROP DATABASE restored WITH (FORCE)")
 
 
+@pytest.mark.starts_python
 def test_loading_the_options_starts_no_interpreter(
     documents: Connection, connect: Callable[..., Connection]
 ) -> None:
