@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import EPS32, F32, F64, Checkpoint, Rows
+from .arrays import EPS32, F32, F64, Checkpoint, Floats, Rows
 from .native import sweep as native
 from .softmax import State
 
@@ -16,6 +16,12 @@ BYTES_PER_CALL = 512 * 2**20
 
 BYTES_OF_A_THREAD = 8 * 2**20
 """Memory in the cache that takes longer to read than a thread takes to start."""
+
+TILE = native.TILE_KEYS
+"""Keys of a tile of a sketch, which lie beside each other byte by byte."""
+
+SKETCH_STEP, SKETCH_MIDDLE = 16.0, 120.5
+"""Values of a sketch are multiples of the step, from 0 to 15, less the middle: those that int8 has."""
 
 LEAST = 1e-30
 """Scores from here on lose nothing to underflow: weights under e^-87 of their block's largest count 0."""
@@ -56,22 +62,24 @@ class Sweep:
         checkpoint: Checkpoint,
     ) -> None:
         """keys (m, H * w), float32, float16 or int8, times scale (m,); present (n,): those that count."""
-        n, heads = len(keys) if present is None else len(present), len(query)
+        stored, heads = len(keys) if scale is None else len(scale), len(query)
+        n = stored if present is None else len(present)
         blocks = -(-n // native.BLOCK)
-        unit = units(query) if keys.dtype == np.int8 else np.ones(heads)
         self._threads = threads
         self._weights = np.empty((heads, n), np.float32)
         self._maxima = np.empty((blocks, heads), np.float32)
         self.squares = np.empty(n if scale is None else 0, np.float32)
         sums = np.empty((blocks, heads * (1 if bounds is None else 4)))
         most = np.empty((blocks, 0 if bounds is None else 3), np.float32)
+        before = before_keys(query, keys)
         given = (
-            in_units(query, unit) if keys.dtype == np.int8 else query.astype(np.float32),
+            before.query,
             keys,
             None if present is None else present[None],
             None if scale is None else scale[None],
             *_rows(bounds, heads),
-            unit.astype(np.float32)[None],
+            before.unit[None],
+            before.layout,
         )
         squares = self.squares[None] if scale is None else None
         written = (self._weights, self._maxima, sums, most, squares)
@@ -94,12 +102,29 @@ class Sweep:
 
     def scores(self, softmax: State) -> tuple[F32, F32]:
         """The mean over heads (n,) of the weights under this softmax, and the largest of each block."""
+        scores, tops, _ = self._mixed(softmax, None, None)
+        return scores, tops
+
+    def scores_within(self, softmax: State, spread: F32, reach: Floats) -> tuple[F32, F32, F32]:
+        """The same, and score (n,) + spread (n,) * |reach (H,) * weights / H|, the length over the heads."""
+        return self._mixed(softmax, spread, reach)
+
+    def _mixed(self, softmax: State, spread: F32 | None, reach: Floats | None) -> tuple[F32, F32, F32]:
         n, heads = self._weights.shape[1], len(self._weights)
         scores, tops = np.empty((1, n), np.float32), np.empty((1, len(self._maxima)), np.float32)
+        upper = np.empty((1, 0 if spread is None else n), np.float32)
         factors = self._under(softmax) / heads
-        threads = self._threads if self._weights.nbytes > BYTES_OF_A_THREAD else 1
-        native.mix(self._weights, factors.astype(np.float32), scores, tops, threads)
-        return scores[0], tops[0]
+        native.mix(
+            self._weights,
+            factors.astype(np.float32),
+            scores,
+            tops,
+            None if spread is None else spread[None],
+            None if reach is None else reach.astype(np.float32)[None],
+            None if spread is None else upper,
+            self._threads if self._weights.nbytes > BYTES_OF_A_THREAD else 1,
+        )
+        return scores[0], tops[0], upper[0]
 
     def weights(self, rows: Rows, softmax: State) -> F64:
         """The weights (H, c) of rows under this softmax."""
@@ -125,12 +150,37 @@ def _rows(bounds: Bounds | None, heads: int) -> tuple[F32 | None, F32 | None, F3
     return bounds.bound[None], bounds.spread[None], bounds.factors, bounds.usual[None]
 
 
-def units(query: F64) -> F64:
-    """The units (H,) of which integers times them stand for a query (H, w) before int8 keys.
+class BeforeKeys(NamedTuple):
+    """A query as the native pass takes it before keys of one kind.
 
-    Integers have 16 bits, or as many as leave sums of products within 32.
+    unit (H,): what sums of products with stored keys are multiplied by. layout (H, 2): of a head before a
+    sketch the first column, and what is taken from 32 times its sums.
     """
-    most = min(2**15 - 1, (2**31 - 1) // (127 * query.shape[1]))
+
+    query: npt.NDArray[Any]
+    unit: F32
+    layout: npt.NDArray[np.int32] | None
+
+
+def before_keys(query: F64, keys: npt.NDArray[Any]) -> BeforeKeys:
+    """A query (H, w) before keys: int8, a sketch in uint8, or floats."""
+    if keys.dtype == np.int8:
+        unit = units(query)
+        return BeforeKeys(in_units(query, unit), unit.astype(np.float32), None)
+    if keys.dtype == np.uint8:
+        unit = units(query)
+        digits, layout = _before_sketch(in_units(query, unit))
+        return BeforeKeys(digits, (unit / 2).astype(np.float32), layout)
+    return BeforeKeys(query.astype(np.float32), np.ones(len(query), np.float32), None)
+
+
+def units(query: F64) -> F64:
+    """The units (H,) of which integers times them stand for a query (H, w) before int8 keys or a sketch.
+
+    Integers have 16 bits, the digits of 256 and of 1 being signed bytes, or as many as leave sums of products
+    with twice the keys within 32.
+    """
+    most = min(2**15 - 129, (2**31 - 1) // (int(2 * SKETCH_MIDDLE) * query.shape[1]))
     result: F64 = (np.abs(query).max(axis=1) / most).astype(np.float32).astype(np.float64)
     return result
 
@@ -138,6 +188,22 @@ def units(query: F64) -> F64:
 def in_units(query: F64, unit: F64) -> npt.NDArray[np.int16]:
     """The query (H, w) as integers; 0 where the unit is too small for float32."""
     return np.rint(query / np.where(unit > 0, unit, np.inf)[:, None]).astype(np.int16)
+
+
+def _before_sketch(integers: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
+    """Digits (H, 16 c) of integers (H, w), laid out as the c columns that a head is in, and layout."""
+    heads, width = integers.shape
+    first = np.arange(heads) * width // 8
+    elements = np.arange(heads * width).reshape(heads, width)
+    columns = elements // 8 - first[:, None]
+    heads_of, halves, bytes_of = np.arange(heads)[:, None], elements % 8 // 4, elements % 4
+    digits = np.zeros((heads, columns.max() + 1, 2, 2, 4), np.int8)
+    high = (integers.astype(np.int32) + 128) >> 8
+    digits[heads_of, columns, halves, 0, bytes_of] = high
+    digits[heads_of, columns, halves, 1, bytes_of] = integers - (high << 8)
+    offset = integers.sum(axis=1, dtype=np.int64) * int(2 * SKETCH_MIDDLE)
+    # sums of 32 bits wrap around, and so does what is taken from them
+    return digits.reshape(heads, -1), np.stack([first, offset], axis=1).astype(np.int32)
 
 
 def largest(scores: F32, tops: F32, count: int) -> Rows:

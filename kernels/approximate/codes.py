@@ -1,7 +1,8 @@
 """Keys in fewer bits: codes and a scale for each row, and how far a row is from what they stand for.
 
 A row k is stored as codes c and a scale s. What proves answers is its residual r = k - s c, of which the
-length |r| and the largest element are kept, rounded up.
+length |r| and the largest element are kept, rounded up. Beside int8 codes lies their sketch: c to the next
+of 16 values, which is half as much to read and tells most rows from the best.
 """
 
 from __future__ import annotations
@@ -13,57 +14,146 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import F32, F64, TINY32, Floats, spans
+from ..arrays import F32, F64, TINY32, Floats, Rows, spans
+from ..sweep import SKETCH_MIDDLE, SKETCH_STEP, TILE
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-"""The sections of `layout` by name, row by row."""
+"""The sections of `layout` by name."""
+
+Values = npt.NDArray[Any]
 
 CODES, SCALE, LENGTH, LARGEST = "codes", "scale", "residual_length", "residual_largest"
+SKETCH, SKETCH_LENGTH, SKETCH_LARGEST = "sketch", "sketch_residual_length", "sketch_residual_largest"
+
+_NAMES = ((SKETCH, SKETCH_LENGTH, SKETCH_LARGEST), (CODES, LENGTH, LARGEST))
+"""Sections of the levels, the coarsest first."""
 
 PEAKS = {"int8": 127.0, "float16": 2.0**15}
 """The largest code of each dtype."""
 
+SKETCHED = "int8"
+"""The dtype that has a sketch."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Rows (m,) in one precision: their values, and what these leave of them.
+
+    values: codes (m, d), or tiles of a sketch. scale, length, largest (m,): of the values, and of residuals.
+    together (d,): the sum of the residuals of the first `summed` rows.
+    """
+
+    values: Values
+    scale: F32
+    length: F32
+    largest: F32
+    width: int
+    peak: float
+    summed: int
+    together: F64
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    def decoded(self, rows: Rows | slice) -> Values:
+        """The values (c, d) of these rows."""
+        if self.values.dtype == np.uint8:
+            return _sketched(self.values, rows, self.width)
+        return self.values[rows]
+
 
 @dataclass(frozen=True)
 class ResidualSum:
-    """The sum of the residuals (d,) of the first `rows` rows, whose errors cancel in a normaliser."""
+    """The sums of the residuals (levels, d) of the first `rows` rows, whose errors cancel in a normaliser."""
 
     rows: int
-    vector: F64
+    vectors: F64
 
     def extended(self, keys: F32, arrays: Arrays) -> ResidualSum:
-        """The sum with the rows that follow: their keys (n, d) and what `encode` made of them."""
-        vector = self.vector.copy()
+        """The sums with the rows that follow: their keys (n, d), and the sections that hold them."""
+        vectors = self.vectors.copy()
         for span in spans(len(keys), 8 * keys.shape[1]):
-            vector += _residuals(keys[span], arrays[CODES][span], arrays[SCALE][span]).sum(axis=0)
-        return ResidualSum(self.rows + len(keys), vector)
+            rows = slice(self.rows + span.start, self.rows + span.stop)
+            for place, level in enumerate(levels(arrays)):
+                residuals = _residuals(keys[span], level.decoded(rows), level.scale[rows])
+                vectors[place] += residuals.sum(axis=0)
+        return ResidualSum(self.rows + len(keys), vectors)
 
 
-def no_residuals(width: int) -> ResidualSum:
-    """The sum over no rows of this width."""
-    return ResidualSum(0, np.zeros(width))
+def no_residuals(dtype: str, width: int) -> ResidualSum:
+    """The sums over no rows of this width."""
+    return ResidualSum(0, np.zeros((number_of_levels(dtype), width)))
+
+
+def number_of_levels(dtype: str) -> int:
+    """In how many precisions rows of this dtype are stored."""
+    return len(_NAMES) if dtype == SKETCHED else 1
+
+
+def levels(arrays: Arrays, residuals: ResidualSum | None = None) -> list[Level]:
+    """The precisions that rows are stored in, the coarsest first; residuals: their sums, None for no rows."""
+    codes = arrays[CODES]
+    dtype, width = codes.dtype.name, codes.shape[1]
+    residuals = residuals or no_residuals(dtype, width)
+    names = _NAMES[-number_of_levels(dtype) :]
+    return [
+        Level(
+            arrays[values],
+            arrays[SCALE],
+            arrays[length],
+            arrays[largest],
+            width,
+            PEAKS[dtype],
+            residuals.rows,
+            together,
+        )
+        for (values, length, largest), together in zip(names, residuals.vectors, strict=True)
+    ]
 
 
 def layout(dtype: str, width: int) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
-    """Name, dtype and shape of a row of each section that keys (n, width) are stored in."""
+    """Name, dtype and shape of a row of each section that keys are stored in, `room` rows in all."""
     single = np.dtype(np.float32)
-    return [(CODES, np.dtype(dtype), (width,)), *((name, single, ()) for name in (SCALE, LENGTH, LARGEST))]
+    shapes = {CODES: (np.dtype(dtype), (width,)), SKETCH: (np.dtype(np.uint8), (4 * -(-width // 8),))}
+    names = [SCALE, *(name for level in _NAMES[-number_of_levels(dtype) :] for name in level)]
+    return [(name, *shapes.get(name, (single, ()))) for name in names]
 
 
-def encode(keys: F32, dtype: str) -> dict[str, npt.NDArray[Any]]:
-    """The sections of finite keys (n, d), each row by itself. dtype: int8 or float16."""
+def room(rows: int) -> int:
+    """How many rows sections need for so many: whole tiles."""
+    return -(-rows // TILE) * TILE
+
+
+def first_rows(arrays: Arrays, count: int) -> dict[str, Values]:
+    """The sections of the first rows."""
+    return {name: part[: room(count) if name == SKETCH else count] for name, part in arrays.items()}
+
+
+def encode(keys: F32, dtype: str) -> dict[str, Values]:
+    """The sections of finite keys (n, d). dtype: int8 or float16."""
     sections = {
-        name: np.empty((len(keys), *shape), kind) for name, kind, shape in layout(dtype, keys.shape[1])
+        name: np.zeros((room(len(keys)), *shape), kind) for name, kind, shape in layout(dtype, keys.shape[1])
     }
+    write(sections, 0, keys)
+    return first_rows(sections, len(keys))
+
+
+def write(arrays: Arrays, first: int, keys: F32) -> None:
+    """Write finite keys (n, d) into the rows from `first` on, each row by itself."""
+    dtype = arrays[CODES].dtype.name
     for span in spans(len(keys), 8 * keys.shape[1]):
+        rows = slice(first + span.start, first + span.stop)
         block = keys[span].astype(np.float64)
         scale = _scales(np.abs(block).max(axis=1, initial=0), dtype)
-        codes = _codes(block, scale, dtype)
-        residuals = np.abs(_residuals(block, codes, scale))
-        sections[CODES][span], sections[SCALE][span] = codes, scale
-        sections[LENGTH][span] = rounded_up(np.sqrt((residuals * residuals).sum(axis=1)))
-        sections[LARGEST][span] = rounded_up(residuals.max(axis=1, initial=0))
-    return sections
+        multiples = block / np.where(scale > 0, scale, np.inf).astype(np.float64)[:, None]
+        arrays[SCALE][rows] = scale
+        arrays[CODES][rows] = np.rint(multiples) if dtype == "int8" else multiples
+        if dtype == SKETCHED:
+            _write_sketch(arrays[SKETCH], rows, multiples)
+        for level in levels(arrays):
+            residuals = np.abs(_residuals(block, level.decoded(rows), scale))
+            level.length[rows] = rounded_up(np.sqrt((residuals * residuals).sum(axis=1)))
+            level.largest[rows] = rounded_up(residuals.max(axis=1, initial=0))
 
 
 def rounded_up(values: Floats) -> F32:
@@ -71,6 +161,30 @@ def rounded_up(values: Floats) -> F32:
     nearest = values.astype(np.float32)
     result: F32 = np.where(values > 0, np.nextafter(nearest, np.float32(np.inf)), nearest)
     return result
+
+
+def _write_sketch(sketch: Values, rows: slice, multiples: F64) -> None:
+    """Put multiples (n, d) of the scale into the tiles: columns of 8 elements, in each key by key 4 bytes."""
+    count, width = multiples.shape
+    places = np.arange(rows.start, rows.stop)
+    nearest = np.rint((multiples + SKETCH_MIDDLE) / SKETCH_STEP).clip(0, 15).astype(np.uint8)
+    columns = np.zeros((count, sketch.shape[1] // 4, 2, 4), np.uint8)
+    columns.reshape(count, -1)[:, :width] = nearest
+    _tiles(sketch)[places // TILE, :, places % TILE] = columns[:, :, 0] | columns[:, :, 1] << 4
+
+
+def _sketched(sketch: Values, rows: Rows | slice, width: int) -> F32:
+    """The values (c, width) that a sketch has of these rows."""
+    places = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+    columns = _tiles(sketch)[places // TILE, :, places % TILE]
+    halves = np.stack([columns & 15, columns >> 4], axis=2).reshape(len(places), -1)
+    values: F32 = halves[:, :width] * np.float32(SKETCH_STEP) - np.float32(SKETCH_MIDDLE)
+    return values
+
+
+def _tiles(sketch: Values) -> Values:
+    """The bytes (tiles, columns, TILE, 4) of a sketch."""
+    return sketch.reshape(-1, sketch.shape[1] // 4, TILE, 4)
 
 
 def _scales(largest: F64, dtype: str) -> F32:
@@ -81,13 +195,7 @@ def _scales(largest: F64, dtype: str) -> F32:
     return scale
 
 
-def _codes(block: F64, scale: F32, dtype: str) -> npt.NDArray[Any]:
-    multiples = block / np.where(scale > 0, scale, np.inf).astype(np.float64)[:, None]
-    codes: npt.NDArray[Any] = (np.rint(multiples) if dtype == "int8" else multiples).astype(dtype)
-    return codes
-
-
-def _residuals(keys: Floats, codes: npt.NDArray[Any], scale: F32) -> F64:
-    """The residuals (n, d), exact: a code has 8 or 11 bits, so its product with a scale fits into float64."""
-    residuals: F64 = keys.astype(np.float64) - codes.astype(np.float64) * scale.astype(np.float64)[:, None]
+def _residuals(keys: Floats, values: Values, scale: F32) -> F64:
+    """The residuals (n, d), exact: a value has 11 bits, so its product with a scale fits into float64."""
+    residuals: F64 = keys.astype(np.float64) - values.astype(np.float64) * scale.astype(np.float64)[:, None]
     return residuals

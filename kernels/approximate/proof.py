@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import EPS32, F64, Checkpoint, Rows
+from ..arrays import EPS32, F64, Checkpoint, Floats, Rows
 from ..softmax import State
 from ..sweep import LEAST, Bounds, Sweep, largest
-from .codes import CODES, LARGEST, LENGTH, SCALE, Arrays, ResidualSum
 from .estimate import Bound, TooManyError, coded_logits
 from .order import Softmax
 
@@ -27,7 +26,7 @@ _CLOSE = 2e-6
 """How far a log-sum-exp may be off on average (root mean square)."""
 
 _SUMMED = 256 * EPS32
-"""Relative error of the sums of a block: 64 sums in float32 of exponentials that are off by 8 units."""
+"""Relative error of the sums of a block: 128 sums in float32 of exponentials that are off by 8 units."""
 
 _SAMPLE = 64
 """Rows whose median weight stands for what most rows weigh."""
@@ -56,30 +55,39 @@ class _Sums(NamedTuple):
 
 
 class Proof:
-    """One query (H, w), scaled as logits are, before codes: sums, and what of them has been read exactly."""
+    """One query before codes: sums over them, and what of them has been read exactly.
+
+    bound: of the query, scaled as logits are, and the codes. finer: of the same rows in more bits, which tell
+    some apart without exact keys; None where there are none. closely: whether the normaliser is wanted as
+    close as it must be; codes that have finer ones are not asked for it where a few rows say it is in vain.
+    """
 
     def __init__(
         self,
-        query: F64,
-        arrays: Arrays,
-        present: Rows | None,
         bound: Bound,
-        residuals: ResidualSum | None,
+        finer: Bound | None,
+        present: Rows | None,
         *,
+        closely: bool,
         threads: int,
         checkpoint: Checkpoint,
     ) -> None:
-        self._query, self._arrays, self._bound = query, arrays, bound
-        self._present = slice(0, len(arrays[CODES])) if present is None else present
-        self._unread = len(arrays[CODES]) if present is None else len(present)
-        covered = residuals is not None and residuals.rows > 0
-        usual = self._usual_logits() if covered else np.full(len(query), -np.inf)
+        self._query, self._level, self._bound, self._finer = bound.query, bound.level, bound, finer
+        query, level = bound.query, bound.level
+        self._present = slice(0, len(level)) if present is None else present
+        self._unread = len(level) if present is None else len(present)
+        usual = np.full(len(query), -np.inf)
+        if level.summed:
+            rows, logits = self._sample()
+            usual = np.partition(logits, len(rows) // 2, axis=1)[:, len(rows) // 2]
+            if closely and finer is not None and not self._expected(rows, logits, usual) <= 1:
+                raise TooManyError("weights too different for codes that have finer ones")
         self._sweep = Sweep(
             query,
-            arrays[CODES],
+            level.values,
             present,
-            arrays[SCALE],
-            Bounds(arrays[LARGEST], arrays[LENGTH], bound.factors, usual.astype(np.float32)),
+            level.scale,
+            Bounds(level.largest, level.length, bound.factors, usual.astype(np.float32)),
             threads=threads,
             checkpoint=checkpoint,
         )
@@ -89,13 +97,17 @@ class Proof:
         self._left = self._sums(self._sweep.sums)
         largest_residual, longest_residual, largest_scale = self._sweep.most.astype(np.float64)
         self._rounding = bound.rounding * largest_scale
-        self._widest = bound.of_residual(largest_residual, longest_residual) + self._rounding
+        widest = bound.of_residual(largest_residual, longest_residual)
+        self._widest = widest + self._rounding
         if not np.isfinite(self._left.total).all() or not self._widest.max() <= _WIDEST:
             raise TooManyError("codes that tell too little")
-        if residuals is not None and covered:
-            self._make_up_for(residuals, present)
+        if level.summed:
+            self._make_up_for(present)
         self._variance = self._left.variance
-        self._scores, self._tops = self._sweep.scores(self._begun)
+        reach = bound.factors[:, 1] * np.where(widest > 0, np.expm1(widest) / widest, 1)
+        self._scores, self._tops, self._uppers = self._sweep.scores_within(
+            self._begun, level.length if present is None else level.length[present], reach
+        )
 
     def heaviest(self, count: int) -> Rows:
         """The rows of the largest scores."""
@@ -108,7 +120,7 @@ class Proof:
         self._unread -= len(rows)
         self._left = self._left.less(self._sums(self._sums_of(rows)), nothing_left=not self._unread)
         if self._usual.any():
-            coded = coded_logits(self._query, self._arrays, stored(self._present, rows))
+            coded = coded_logits(self._query, self._level, stored(self._present, rows))
             self._together -= (exact - coded).sum(axis=1)
         self._known += np.exp(exact - self._begun.maximum[:, None]).sum(axis=1)
 
@@ -142,38 +154,49 @@ class Proof:
         shift = float((self._begun.lse - softmax.state.lse + softmax.off).max())
         if not np.exp(least - shift) >= LEAST:
             raise TooManyError("scores that vanish")
-        room = shift + self._sweep.rounding()
-        rows = np.flatnonzero(self._scores >= np.exp(least - room - self._widest.max()))
-        widest = self._bound.of_any_head(stored(self._present, rows))
-        rows = rows[self._scores[rows] >= np.exp(least - room - widest)]
+        room = shift + self._sweep.rounding() + self._rounding.max()
+        rows = np.flatnonzero(self._uppers >= np.exp(least - room))
+        rows = self._near(rows, self._sweep.weights(rows, softmax.state), self._bound, least, softmax)
+        if self._finer is None:
+            return rows
+        logits = coded_logits(self._query, self._finer.level, stored(self._present, rows))
+        return self._near(rows, softmax.state.weights(logits), self._finer, least, softmax)
+
+    def _near(self, rows: Rows, weights: Floats, bound: Bound, least: float, softmax: Softmax) -> Rows:
+        """Those of the rows with these weights (H, c) the logarithm of whose score may be at least that."""
         places = stored(self._present, rows)
-        bounds = self._bound.of_residuals(places) + self._bound.of_rounding(places)
-        off = softmax.off[:, None] + self._sweep.rounding()
-        upper = (self._sweep.weights(rows, softmax.state) * np.exp(bounds + off)).mean(axis=0)
-        near: Rows = rows[upper >= np.exp(least)]
+        off = bound.of_rounding(places) + (softmax.off[:, None] + self._sweep.rounding())
+        near: Rows = rows[bound.of_scores(weights * np.exp(off), places) >= np.exp(least)]
         return near
 
-    def _usual_logits(self) -> F64:
-        """The median (H,) of the logits of some rows."""
-        rows = np.linspace(0, self._unread - 1, min(_SAMPLE, self._unread)).astype(np.intp)
-        logits = coded_logits(self._query, self._arrays, stored(self._present, rows))
-        middle = len(rows) // 2
-        return np.asarray(np.partition(logits, middle, axis=1)[:, middle], np.float64)
+    def _sample(self) -> tuple[Rows, F64]:
+        """Some stored rows (c,), and their logits (H, c)."""
+        places = np.linspace(0, self._unread - 1, min(_SAMPLE, self._unread)).astype(np.intp)
+        rows = stored(self._present, places)
+        return rows, coded_logits(self._query, self._level, rows)
+
+    def _expected(self, rows: Rows, logits: F64, usual: F64) -> float:
+        """By some stored rows, the variance of the normaliser as a multiple of what it may be."""
+        weights = np.exp(logits - usual[:, None])
+        distances = (weights - 1) * self._level.length[rows]
+        variance = (distances * distances).mean(axis=1) * self._bound.lengths**2 / self._query.size
+        return float((variance / (_CLOSE * weights.mean(axis=1)) ** 2).max()) / self._unread
 
     def _whole(self) -> F64:
         """The sum of all weights (H,), as far as it is known."""
         whole: F64 = self._known + self._left.total + self._usual * self._together * min(1, self._unread)
         return whole
 
-    def _make_up_for(self, residuals: ResidualSum, present: Rows | None) -> None:
+    def _make_up_for(self, present: Rows | None) -> None:
         """Take what the residuals of all rows add up to; some of these may not be present, or not summed."""
-        self._together = (self._query * residuals.vector.reshape(self._query.shape)).sum(axis=1)
-        if present is None and residuals.rows == len(self._arrays[CODES]):
+        level = self._level
+        self._together = (self._query * level.together.reshape(self._query.shape)).sum(axis=1)
+        if present is None and level.summed == len(level):
             return
-        other = np.zeros(len(self._arrays[CODES]), bool)
-        other[: residuals.rows] = True
+        other = np.zeros(len(level), bool)
+        other[: level.summed] = True
         other[slice(None) if present is None else present] ^= True
-        largest, length = (self._arrays[name][other].astype(np.float64) for name in (LARGEST, LENGTH))
+        largest, length = (values[other].astype(np.float64) for values in (level.largest, level.length))
         squares = float((length * length).sum())
         spare = self._usual * self._bound.of_residual(largest.sum(), length.sum())
         apart = self._left.apart + spare
@@ -184,7 +207,7 @@ class Proof:
         """The part of some rows in the sums of the sweep (H, 4)."""
         weights = self._sweep.weights(rows, State(self._begun.maximum, np.ones(len(self._known))))
         places = stored(self._present, rows)
-        bounds, spread = self._bound.of_residuals(places), self._arrays[LENGTH][places].astype(np.float64)
+        bounds, spread = self._bound.of_residuals(places), self._level.length[places].astype(np.float64)
         distances = np.abs(weights - self._usual[:, None])
         plain, apart = (weights * bounds).sum(axis=1), (distances * bounds).sum(axis=1)
         return np.stack([weights.sum(axis=1), plain, apart, ((distances * spread) ** 2).sum(axis=1)], axis=1)

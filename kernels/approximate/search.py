@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ from ..mechanism import Mechanism
 from ..problem import Options
 from ..softmax import State
 from ..weights import Answer, Weights, of_exact_logits
-from .codes import CODES, Arrays, ResidualSum
+from .codes import Arrays, ResidualSum, levels
 from .estimate import Bound, TooManyError
 from .order import Softmax, least_of_best, settle_order
 from .proof import Proof, stored
@@ -54,19 +56,21 @@ def search(
     keys, or might overflow, and what `attend` raises.
     """
     heads, divisor, chosen, given = in_effect(mechanism, query, num_heads, temperature, options, normaliser)
-    rows = slice(0, len(arrays[CODES])) if present is None else present
-    if not (rows.stop if isinstance(rows, slice) else len(rows)):
+    precisions = levels(arrays, residuals)
+    finest = precisions[-1]
+    rows = slice(0, len(finest)) if present is None else present
+    n = len(finest) if present is None else len(present)
+    if not n:
         return Answer(over_no_keys(mechanism, heads, given), np.empty(0, np.intp))
-    check_width(mechanism, query.size, arrays[CODES].shape[1], heads, chosen)
+    check_width(mechanism, query.size, finest.width, heads, chosen)
     slices = slices_of(query, heads)
     assert mechanism.features is not None
     scaled = np.asarray(mechanism.features.queries(slices, divisor, chosen), np.float64)
     with np.errstate(all="ignore"):
-        bound = Bound(scaled, arrays)
-        reach = bound.reach(rows)
+        bounds = [Bound(scaled, level) for level in precisions]
+        reach = bounds[-1].reach(rows)
         if not reach < MAX32 / 4:
             raise TooManyError("logits near the end of the range of float32")
-        n = rows.stop if isinstance(rows, slice) else len(rows)
         reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, n, checkpoint)
         if n <= _FEW:
             return _of_all(
@@ -83,8 +87,18 @@ def search(
                     normaliser=given,
                 ),
             )
-        proof = Proof(scaled, arrays, present, bound, residuals, threads=threads, checkpoint=checkpoint)
-        return reader.answer(_prove(reader, proof, given, bound.of_float32(reach), min(k, n)))
+        rounding = bounds[-1].of_float32(reach)
+
+        def answer(bound: Bound, finer: Bound | None) -> Answer:
+            proof = Proof(
+                bound, finer, present, closely=given is None, threads=threads, checkpoint=checkpoint
+            )
+            return reader.answer(_prove(reader, proof, given, rounding, min(k, n)))
+
+        for bound, finer in pairwise(bounds):
+            with suppress(TooManyError):
+                return answer(bound, finer)
+        return answer(bounds[-1], None)
 
 
 class _Reader:
@@ -139,6 +153,7 @@ class _Reader:
 def _prove(reader: _Reader, proof: Proof, given: F64 | None, rounding: float, k: int) -> State:
     """Read the rows that the k best are among; the softmax over all keys."""
     count = max(k, HEAVY)
+    proof.learn(reader.rows, reader.exact)
     proof.learn(*reader.read(proof.heaviest(count)))
     while given is None and not proof.is_close():
         count = max(proof.needed(count + reader.left), count + count // 2)

@@ -45,7 +45,9 @@ type_of_format(char format)
 		case 'd':
 			return "float64";
 		case 'e':
-			return "float16, or of float32 or int8";
+			return "float16, or of float32, int8 or uint8";
+		case 'i':
+			return "int32";
 		default:
 			return "int64";
 	}

@@ -33,14 +33,6 @@ NAME(total) (NAME(vector) value)
 	return value[0];
 }
 
-INLINE NAME(vector)
-NAME(larger) (NAME(vector) a, NAME(vector) b)
-{
-	NAME(lanes) more = b > a;
-
-	return (NAME(vector)) (((NAME(lanes)) b & more) | ((NAME(lanes)) a & ~more));
-}
-
 INLINE float
 NAME(largest) (NAME(vector) value)
 {
@@ -49,7 +41,7 @@ NAME(largest) (NAME(vector) value)
 	{
 		const NAME(lanes) other = {EACH_LANE(HALVES_SWAPPED)};
 
-		value = NAME(larger) (value, __builtin_shuffle(value, other));
+		value = LARGER(value, __builtin_shuffle(value, other));
 	}
 	return value[0];
 }

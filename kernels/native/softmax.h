@@ -22,7 +22,7 @@ NAME(maximum) (const float *values, int count)
 	NAME(vector) most = (NAME(vector)) {0} - INFINITY;
 
 	for (int at = 0; at < count; at += LANES)
-		most = NAME(larger) (most, NAME(load) (values + at, count - at < LANES ? count - at : LANES, -INFINITY));
+		most = LARGER(most, NAME(load) (values + at, count - at < LANES ? count - at : LANES, -INFINITY));
 	return NAME(largest) (most);
 }
 

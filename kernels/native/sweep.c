@@ -16,23 +16,40 @@
 #include <stddef.h>
 
 /* Keys of a block. */
-#define BLOCK 256
+#define BLOCK 512
 /* Queries of a block of a tile. */
 #define QUERIES_OF_A_BLOCK 16
 /* Sums of a head, where keys have bounds. */
 #define SUMS_WITH_BOUNDS 4
 #define MOST_THREADS 256
+/* Keys of a tile of a sketch, and how many bytes ahead of its use its memory is asked for. */
+#define TILE_KEYS 16
+#define SKETCH_AHEAD 16384
+
+/* By what small numbers are multiplied before they are squared. */
+#define SCALED_UP 0x1p60f
 
 enum Type
 {
 	FLOATS,
 	HALVES,
-	BYTES
+	BYTES,
+	SKETCH
 };
+
+/* A head of a query before a sketch. */
+typedef struct SketchHead
+{
+	const int  *digits;			/* four bytes at a time: for each column those of 256 and of 1, of both its halves */
+	int			first;			/* column */
+	int			columns;
+	int			offset;			/* what is to be taken from 32 times the sums */
+} SketchHead;
 
 typedef struct Sweep
 {
 	const void *query;			/* of float32, or of int16 for bytes */
+	SketchHead *sketch;			/* what it is before a sketch, by head */
 	const void *keys;
 	const int64_t *present;		/* which of the stored keys count, NULL for all */
 	const float *scale;			/* of each stored key, NULL for 1 */
@@ -60,6 +77,9 @@ typedef struct Mix
 {
 	const float *weights;
 	const float *factors;
+	const float *spread;		/* of each key, NULL where no bounds of scores are wanted */
+	const float *reach;			/* of each head */
+	float	   *upper;
 	float	   *scores;
 	float	   *tops;
 	ptrdiff_t	rows;
@@ -198,7 +218,7 @@ run_all(OfBlock of_block, const void *problem, Py_ssize_t blocks, Run *run)
 /* The matrices of a call, released together. */
 typedef struct Matrices
 {
-	Py_buffer	views[14];
+	Py_buffer	views[15];
 	int			held;
 } Matrices;
 
@@ -268,26 +288,87 @@ get_bounds(PyObject *const *given, Matrices *held, Py_ssize_t stored, Py_ssize_t
 	return 1;
 }
 
-/* What is read: query, keys, present, scale, two bounds, their factors, usual, unit. */
+/* A head's part of a query before a sketch, `digits` of which are its row: see sweep.pyi. */
+static int
+get_sketch_head(const Py_buffer *query, const Py_buffer *layout, Py_ssize_t row, Py_ssize_t columns, SketchHead *head)
+{
+	const int  *of_head = (const int *) ((const char *) layout->buf + row * layout->strides[0]);
+
+	head->digits = (const int *) ((const char *) query->buf + row * query->strides[0]);
+	head->first = of_head[0];
+	head->offset = of_head[1];
+	if (head->first < 0 || head->first >= columns)
+		return 0;
+	head->columns = (int) (columns - head->first < query->shape[1] / 16 ? columns - head->first : query->shape[1] / 16);
+	return 1;
+}
+
+/* A query before tiles of a sketch; false where they do not fit. */
+static int
+get_sketch(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *scale, const Py_buffer *layout,
+		   SketchHead **heads)
+{
+	if (layout == NULL || scale == NULL || query->format[0] != 'b' || query->shape[1] % 16 != 0 ||
+		query->strides[0] % 4 != 0 || keys->shape[0] % TILE_KEYS != 0 || keys->shape[1] % 4 != 0 ||
+		keys->strides[0] != keys->shape[1] || keys->shape[1] > INT_MAX || scale->shape[1] > keys->shape[0] ||
+		!has_shape(layout, query->shape[0], 2))
+		return 0;
+	*heads = PyMem_Calloc(query->shape[0] + 1, sizeof(SketchHead));
+	for (Py_ssize_t h = 0; *heads != NULL && h < query->shape[0]; h++)
+		if (!get_sketch_head(query, layout, h, keys->shape[1] / 4, *heads + h))
+			return 0;
+	return *heads != NULL;
+}
+
+/* A query before keys row by row; false where they do not fit. */
+static int
+fits_rows(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *scale)
+{
+	return query->shape[0] * query->shape[1] == keys->shape[1] &&
+		query->strides[0] == query->itemsize * query->shape[1] &&
+		query->format[0] == (keys->format[0] == 'b' ? 'h' : 'f') && has_shape(scale, 1, keys->shape[0]);
+}
+
+static enum Type
+type_of_keys(const Py_buffer *keys)
+{
+	switch (keys->format[0])
+	{
+		case 'f':
+			return FLOATS;
+		case 'e':
+			return HALVES;
+		case 'b':
+			return BYTES;
+		default:
+			return SKETCH;
+	}
+}
+
+/* What is read: query, keys, present, scale, two bounds, their factors, usual, unit, layout. */
 static int
 get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 {
-	const Py_buffer *query = hold(held, given[0], "query", "fh", 0);
-	const Py_buffer *keys = query ? hold(held, given[1], "keys", "efb", 0) : NULL;
+	const Py_buffer *query = hold(held, given[0], "query", "fhb", 0);
+	const Py_buffer *keys = query ? hold(held, given[1], "keys", "efbB", 0) : NULL;
 	const Py_buffer *usual = keys ? hold(held, given[7], "usual", "f", 0) : NULL;
 	const Py_buffer *unit = usual ? hold(held, given[8], "unit", "f", 0) : NULL;
 	const Py_buffer *present;
 	const Py_buffer *scale;
+	const Py_buffer *layout;
+	Py_ssize_t	stored;
 
 	if (unit == NULL || !hold_optional(held, given[2], "present", "lq", 0, &present) ||
-		!hold_optional(held, given[3], "scale", "f", 0, &scale))
+		!hold_optional(held, given[3], "scale", "f", 0, &scale) ||
+		!hold_optional(held, given[9], "layout", "i", 0, &layout))
 		return 0;
-	if (query->shape[0] * query->shape[1] != keys->shape[1] ||
-		query->strides[0] != query->itemsize * query->shape[1] ||
-		(query->format[0] == 'h') != (keys->format[0] == 'b') || query->shape[0] > INT_MAX ||
-		!has_shape(scale, 1, keys->shape[0]) || !has_shape(usual, 1, query->shape[0]) ||
-		!has_shape(unit, 1, query->shape[0]) || !has_shape(present, 1, present ? present->shape[1] : 0) ||
-		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, keys->shape[0]))))
+	s->type = type_of_keys(keys);
+	stored = scale != NULL ? scale->shape[1] : keys->shape[0];
+	if (query->shape[0] > INT_MAX ||
+		!(s->type == SKETCH ? get_sketch(query, keys, scale, layout, &s->sketch) : fits_rows(query, keys, scale)) ||
+		!has_shape(usual, 1, query->shape[0]) || !has_shape(unit, 1, query->shape[0]) ||
+		!has_shape(scale, 1, stored) || !has_shape(present, 1, present ? present->shape[1] : 0) ||
+		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, stored))))
 	{
 		PyErr_SetString(PyExc_ValueError, "query, keys, present rows and scale do not fit");
 		return 0;
@@ -298,12 +379,11 @@ get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 	s->unit = unit->buf;
 	s->present = present != NULL ? present->buf : NULL;
 	s->scale = scale != NULL ? scale->buf : NULL;
-	s->type = keys->format[0] == 'f' ? FLOATS : keys->format[0] == 'e' ? HALVES : BYTES;
-	s->rows = present != NULL ? present->shape[1] : keys->shape[0];
+	s->rows = present != NULL ? present->shape[1] : stored;
 	s->heads = (int) query->shape[0];
 	s->width = query->shape[1];
 	s->key_stride = keys->strides[0] / keys->itemsize;
-	return get_bounds(given + 4, held, keys->shape[0], query->shape[0], s);
+	return get_bounds(given + 4, held, stored, query->shape[0], s);
 }
 
 /* What is written: weights, maxima, sums, most, squares. */
@@ -341,24 +421,45 @@ get_results(PyObject *const *given, Matrices *held, Sweep *s)
 static PyObject *
 module_sweep(PyObject *self, PyObject *args)
 {
-	PyObject   *given[14];
+	PyObject   *given[15];
 	const char *name = NULL;
 	Matrices	matrices = {.held = 0};
-	Sweep		sweep;
+	Sweep		sweep = {.sketch = NULL};
 	Run			run;
 	int			done;
 
-	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
+	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
 						  &given[5], &given[6], &given[7], &given[8], &given[9],
-						  &given[10], &given[11], &given[12], &given[13],
+						  &given[10], &given[11], &given[12], &given[13], &given[14],
 						  &run.first, &run.end, &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = get_keys(given, &matrices, &sweep) && get_results(given + 9, &matrices, &sweep) && check_run(&run, BLOCKS(sweep.rows));
+	done = get_keys(given, &matrices, &sweep) && get_results(given + 10, &matrices, &sweep) &&
+		check_run(&run, BLOCKS(sweep.rows));
 	if (done)
 		run_with_interpreter_free(sweep_block[run.set], &sweep, &run);
+	PyMem_Free(sweep.sketch);
 	let_go(&matrices);
 	return done ? Py_NewRef(Py_None) : NULL;
+}
+
+/* Spread, reach and upper for bounds of scores; None for all three for none. */
+static int
+get_upper(PyObject *const *given, Matrices *held, Py_ssize_t rows, Py_ssize_t heads, Mix *m)
+{
+	const Py_buffer *spread;
+	const Py_buffer *reach;
+	const Py_buffer *upper;
+
+	if (!hold_optional(held, given[0], "spread", "f", 0, &spread) ||
+		!hold_optional(held, given[1], "reach", "f", 0, &reach) ||
+		!hold_optional(held, given[2], "upper", "f", PyBUF_WRITABLE, &upper))
+		return 0;
+	m->spread = spread != NULL ? spread->buf : NULL;
+	m->reach = reach != NULL ? reach->buf : NULL;
+	m->upper = upper != NULL ? upper->buf : NULL;
+	return (spread == NULL) == (reach == NULL) && (spread == NULL) == (upper == NULL) &&
+		has_shape(spread, 1, rows) && has_shape(reach, 1, heads) && has_shape(upper, 1, rows);
 }
 
 static int
@@ -371,30 +472,35 @@ make_mix(PyObject *const *given, Matrices *held, Mix *m)
 
 	if (tops == NULL)
 		return 0;
-	if (weights->shape[0] > INT_MAX || !has_shape(factors, BLOCKS(weights->shape[1]), weights->shape[0]) ||
-		!has_shape(scores, 1, weights->shape[1]) || !has_shape(tops, 1, BLOCKS(weights->shape[1])))
-	{
+	m->weights = weights->buf;
+	m->factors = factors->buf;
+	m->scores = scores->buf;
+	m->tops = tops->buf;
+	m->rows = weights->shape[1];
+	m->weight_stride = weights->strides[0] / 4;
+	m->factors_stride = factors->strides[0] / 4;
+	m->heads = (int) weights->shape[0];
+	if (weights->shape[0] <= INT_MAX && has_shape(factors, BLOCKS(m->rows), m->heads) &&
+		has_shape(scores, 1, m->rows) && has_shape(tops, 1, BLOCKS(m->rows)) &&
+		get_upper(given + 4, held, m->rows, m->heads, m))
+		return 1;
+	if (!PyErr_Occurred())
 		PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
-		return 0;
-	}
-	*m = (Mix) {
-		weights->buf, factors->buf, scores->buf, tops->buf, weights->shape[1],
-		weights->strides[0] / 4, factors->strides[0] / 4, (int) weights->shape[0]
-	};
-	return 1;
+	return 0;
 }
 
 static PyObject *
 module_mix(PyObject *self, PyObject *args)
 {
-	PyObject   *given[4];
+	PyObject   *given[7];
 	const char *name = NULL;
 	Matrices	matrices = {.held = 0};
 	Mix			mix;
 	Run			run = {.first = 0};
 	int			done;
 
-	if (!PyArg_ParseTuple(args, "OOOOi|z:mix", &given[0], &given[1], &given[2], &given[3], &run.threads, &name) ||
+	if (!PyArg_ParseTuple(args, "OOOOOOOi|z:mix", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5],
+						  &given[6], &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
 	done = make_mix(given, &matrices, &mix) &&
@@ -455,10 +561,11 @@ module_tile(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
 	{"sweep", module_sweep, METH_VARARGS,
-	"sweep(query, keys, present, scale, bound, spread, factors, usual, unit, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
+	"sweep(query, keys, present, scale, bound, spread, factors, usual, unit, layout, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
 	"blocks first to end of the weights of a query, see sweep.pyi"},
 	{"mix", module_mix, METH_VARARGS,
-	"mix(weights, factors, scores, tops, threads, variant=None): sums of weights by factors, see sweep.pyi"},
+	"mix(weights, factors, scores, tops, spread, reach, upper, threads, variant=None): sums of weights by factors, "
+	"see sweep.pyi"},
 	{"tile", module_tile, METH_VARARGS,
 	"tile(products, least, sums, hits, counts, as_they_are, threads, variant=None): sums and largest of products, "
 	"see sweep.pyi"},
@@ -479,7 +586,8 @@ PyInit_sweep(void)
 {
 	PyObject   *made = PyModule_Create(&module);
 
-	if (made != NULL && (PyModule_AddIntMacro(made, BLOCK) < 0 || PyModule_AddIntMacro(made, QUERIES_OF_A_BLOCK) < 0))
+	if (made != NULL && (PyModule_AddIntMacro(made, BLOCK) < 0 || PyModule_AddIntMacro(made, TILE_KEYS) < 0 ||
+						  PyModule_AddIntMacro(made, QUERIES_OF_A_BLOCK) < 0))
 		Py_CLEAR(made);
 	return made;
 }

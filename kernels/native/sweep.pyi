@@ -8,6 +8,9 @@ F32 = npt.NDArray[np.float32]
 BLOCK: int
 """Keys of a block."""
 
+TILE_KEYS: int
+"""Keys of a tile of a sketch."""
+
 QUERIES_OF_A_BLOCK: int
 """Queries of a block of a tile."""
 
@@ -21,6 +24,7 @@ def sweep(
     factors: F32 | None,
     usual: F32,
     unit: F32,
+    layout: npt.NDArray[np.int32] | None,
     weights: F32,
     maxima: F32,
     sums: npt.NDArray[np.float64],
@@ -35,7 +39,13 @@ def sweep(
     """Write the blocks first to end of a query (H, w) over the keys at `present` (1, n), None for all.
 
     keys (m, H * w): float32; or float16 or int8, each times its scale (1, m), and then logits of each head
-    times its unit (1, H). The query is int16 for int8 keys, else float32. weights (H, n): e^(logit -
+    times its unit (1, H). The query is int16 for int8 keys, else float32.
+
+    Or keys are a sketch, uint8 (tiles * TILE_KEYS, 4 c): tiles one after the other, each of c columns of 8
+    elements, a column of TILE_KEYS keys, a key of 4 bytes, byte j with element j in its lower half and j + 4
+    in the upper one. The query then is int8 (H, 16 columns of a head): digits of 256 and of 1 by which 4
+    lower halves are multiplied, and those of upper ones. layout (H, 2): the first column of each head, and
+    what is taken from 32 times its sum. weights (H, n): e^(logit -
     maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H): of the weights.
 
     With bound and spread (1, m), and factors (H, 2) of both, b is the lesser product of a key and head. sums
@@ -46,9 +56,21 @@ def sweep(
     """
 
 def mix(
-    weights: F32, factors: F32, scores: F32, tops: F32, threads: int, variant: str | None = None, /
+    weights: F32,
+    factors: F32,
+    scores: F32,
+    tops: F32,
+    spread: F32 | None,
+    reach: F32 | None,
+    upper: F32 | None,
+    threads: int,
+    variant: str | None = None,
+    /,
 ) -> None:
-    """Write scores (1, n), weights (H, n) times factors (blocks, H), and the top of each block."""
+    """Write scores (1, n), weights (H, n) times factors (blocks, H), and the top of each block.
+
+    upper (1, n): score + spread (1, n) * the length over the heads of reach (1, H) * factor * weight.
+    """
 
 def tile(
     products: F32,

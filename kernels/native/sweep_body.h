@@ -46,6 +46,8 @@
 #include "sweep_block.h"
 #include "item_end.h"
 
+#include "sketch.h"
+
 /*
  * The largest of logits, which are first multiplied by a unit and by factors of their own
  * where they have any. Adds 0 times each to *wrong, which makes NaN of what is not finite.
@@ -67,7 +69,7 @@ NAME(settle_logits) (float *logits, const float *factors, float unit, int count,
 			logit *= NAME(load) (factors + at, some, factors[0]) * unit;
 			NAME(store) (logits + at, logit, some);
 		}
-		most = NAME(larger) (most, logit);
+		most = LARGER(most, logit);
 		zeros += logit * 0.0f;
 	}
 	*wrong = NAME(total) (zeros);
@@ -92,7 +94,7 @@ NAME(sum_bounds) (const float *weights, const float *const *bounds, const float 
 		NAME(vector) weight = NAME(load) (weights + at, some, 0);
 		NAME(vector) first = NAME(load) (bounds[0] + at, some, 0) * factors[0];
 		NAME(vector) spread = NAME(load) (bounds[1] + at, some, 0);
-		NAME(vector) bound = -NAME(larger) (-first, -spread * factors[1]);
+		NAME(vector) bound = -LARGER(-first, -spread * factors[1]);
 		NAME(vector) distance = weight - usual;
 		NAME(vector) spread_apart = distance * spread;
 
@@ -131,8 +133,10 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 		NAME(block_logits_floats) (s, start, count);
 	else if (s->type == HALVES)
 		NAME(block_logits_halves) (s, start, count);
-	else
+	else if (s->type == BYTES)
 		NAME(block_logits_bytes) (s, start, count);
+	else
+		NAME(block_logits_sketch) (s, start, count);
 	for (int b = 0; b < 2; b++)
 		bounds[b] = NAME(of_block) (s, s->bound[b], start, count, copies[1 + b]);
 	if (nsums > 1)
@@ -156,7 +160,7 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	}
 }
 
-/* The mean over heads: scores of a block, and the largest of them. */
+/* The mean over heads: scores of a block, the largest of them, and how large each may be. */
 TARGET static void
 NAME(mix_block) (const void *problem, ptrdiff_t block)
 {
@@ -170,11 +174,21 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 	{
 		const int	some = count - at < LANES ? count - at : LANES;
 		NAME(vector) score = {0};
+		NAME(vector) squares = {0};
 
 		for (int h = 0; h < m->heads; h++)
-			score += factors[h] * NAME(load) (m->weights + h * m->weight_stride + start + at, some, 0);
+		{
+			NAME(vector) part = factors[h] * NAME(load) (m->weights + h * m->weight_stride + start + at, some, 0);
+			NAME(vector) far = part * (m->spread != NULL ? m->reach[h] * SCALED_UP : 0);
+
+			score += part;
+			squares += far * far;
+		}
 		NAME(store) (m->scores + start + at, score, some);
-		most = NAME(larger) (most, score);
+		most = LARGER(most, score);
+		if (m->spread != NULL)
+			NAME(store) (m->upper + start + at,
+						 score + NAME(load) (m->spread + start + at, some, 0) * (ROOT(squares) / SCALED_UP), some);
 	}
 	m->tops[block] = NAME(largest) (most);
 }
@@ -218,8 +232,8 @@ NAME(tile_block) (const void *problem, ptrdiff_t block)
 			{
 				NAME(vector) value = NAME(load) (products + at, to - at < LANES ? to - at : LANES, -INFINITY);
 
-				most = NAME(larger) (most, value);
-				total += t->as_they_are ? NAME(larger) (value, (NAME(vector)) {0}) : NAME(exp) (value);
+				most = LARGER(most, value);
+				total += t->as_they_are ? LARGER(value, (NAME(vector)) {0}) : NAME(exp) (value);
 			}
 			if (NAME(largest) (most) >= t->least[query])
 				hits = NAME(note_hits) (t, query, from, to, block, hits);

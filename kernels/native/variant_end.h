@@ -6,9 +6,12 @@
 #undef LOAD_FLOATS
 #undef LOAD_SOME_FLOATS
 #undef LOAD_HALVES
+#undef LARGER
+#undef ROOT
 #undef WORDS
 #undef LOAD_WORDS
 #undef LOAD_SOME_WORDS
 #undef LOAD_BYTES
 #undef LOAD_SOME_BYTES
 #undef ADD_WORDS
+#undef ADD_SMALL

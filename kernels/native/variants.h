@@ -4,10 +4,13 @@
  * BODY finds NAME(x): x with the instruction set in its name. TARGET: the attribute of
  * functions that may use it. LANES: floats of a vector. EACH_LANE(x): x(0), x(1), ...
  * LOAD_FLOATS(p), LOAD_HALVES(p): a vector of floats from floats or halves in memory.
+ * ROOT(v): the square roots of floats. LARGER(a, b): b where it is larger, else a, also where b is NaN.
  * WORDS: 16 bit integers taken at a time, LOAD_WORDS(p), LOAD_BYTES(p): from such or
  * from signed bytes. LOAD_SOME_...(p, n): the first n from there, zeros behind them.
- * ADD_WORDS(sum, a, b): products of words added to LANES sums of 32 bits.
+ * ADD_WORDS(sum, a, b): products of words added to LANES sums of 32 bits. ADD_SMALL(sum, a, b):
+ * the same of four unsigned bytes below 128 in each lane of a with the signed ones of an integer.
  */
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -29,6 +32,8 @@
 #define EACH_LANE(x) x(0), x(1), x(2), x(3), x(4), x(5), x(6), x(7), x(8), x(9), x(10), x(11), x(12), x(13), x(14), x(15)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_avx512, p)
 #define LOAD_SOME_FLOATS(p, n) ((vector_avx512) _mm512_maskz_loadu_ps((__mmask16) ((1u << (n)) - 1), (p)))
+#define LARGER(a, b) ((vector_avx512) _mm512_max_ps((b), (a)))
+#define ROOT(v) ((vector_avx512) _mm512_sqrt_ps(v))
 #define LOAD_HALVES(p) ((vector_avx512) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) (p))))
 #define WORDS 32
 #define LOAD_WORDS(p) _mm512_loadu_si512(p)
@@ -36,6 +41,7 @@
 #define LOAD_BYTES(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *) (p)))
 #define LOAD_SOME_BYTES(p, n) _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8((__mmask32) ((1u << (n)) - 1), (p)))
 #define ADD_WORDS(sum, a, b) ((lanes_avx512) _mm512_dpwssd_epi32((__m512i) (sum), (a), (b)))
+#define ADD_SMALL(sum, a, b) ((lanes_avx512) _mm512_dpbusd_epi32((__m512i) (sum), (__m512i) (a), _mm512_set1_epi32(b)))
 #include BODY
 #include "variant_end.h"
 
@@ -48,6 +54,8 @@ static const int part_of_eight[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_avx2, p)
 #define LOAD_SOME_FLOATS(p, n) \
 	((vector_avx2) _mm256_maskload_ps((p), _mm256_loadu_si256((const __m256i *) (part_of_eight + 8 - (n)))))
+#define LARGER(a, b) ((vector_avx2) _mm256_max_ps((b), (a)))
+#define ROOT(v) ((vector_avx2) _mm256_sqrt_ps(v))
 #define LOAD_HALVES(p) ((vector_avx2) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) (p))))
 #define WORDS 16
 #define LOAD_WORDS(p) _mm256_loadu_si256((const __m256i *) (p))
@@ -55,6 +63,8 @@ static const int part_of_eight[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0
 #define LOAD_BYTES(p) _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *) (p)))
 #define LOAD_SOME_BYTES(p, n) COPIED(int8_t, 16, p, n, LOAD_BYTES)
 #define ADD_WORDS(sum, a, b) ((lanes_avx2) _mm256_add_epi32((__m256i) (sum), _mm256_madd_epi16((a), (b))))
+#define ADD_SMALL(sum, a, b) \
+	ADD_WORDS(sum, _mm256_maddubs_epi16((__m256i) (a), _mm256_set1_epi32(b)), _mm256_set1_epi16(1))
 #include BODY
 #include "variant_end.h"
 #endif
@@ -93,6 +103,12 @@ load_four_halves(const void *p)
 #define EACH_LANE(x) x(0), x(1), x(2), x(3)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_four, p)
 #define LOAD_SOME_FLOATS(p, n) ((vector_four) {(p)[0], (n) > 1 ? (p)[1] : 0, (n) > 2 ? (p)[2] : 0, 0})
+#define LARGER(a, b) ({ \
+	vector_four a_ = (a); \
+	vector_four b_ = (b); \
+	lanes_four	more_ = b_ > a_; \
+	(vector_four) (((lanes_four) b_ & more_) | ((lanes_four) a_ & ~more_)); })
+#define ROOT(v) ((vector_four) {sqrtf((v)[0]), sqrtf((v)[1]), sqrtf((v)[2]), sqrtf((v)[3])})
 #define LOAD_HALVES(p) ((vector_four) load_four_halves(p))
 #define WORDS 4
 #define LOAD_WORDS(p) LOAD_FOUR(four_words, p)
@@ -100,6 +116,9 @@ load_four_halves(const void *p)
 #define LOAD_BYTES(p) LOAD_FOUR(four_bytes, p)
 #define LOAD_SOME_BYTES(p, n) COPIED(int8_t, 4, p, n, LOAD_BYTES)
 #define ADD_WORDS(sum, a, b) ((sum) + (lanes_four) ((a) * (b)))
+#define BYTE_PRODUCT(a, b, at) (((a) >> (at) & 255) * (int8_t) ((b) >> (at)))
+#define ADD_SMALL(sum, a, b) \
+	((sum) + BYTE_PRODUCT(a, b, 0) + BYTE_PRODUCT(a, b, 8) + BYTE_PRODUCT(a, b, 16) + BYTE_PRODUCT(a, b, 24))
 #include BODY
 #include "variant_end.h"
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ruattn_fdw.cache.copy import Copy
 from ruattn_fdw.cache.reader import Reader
-from ruattn_fdw.kernels.approximate.codes import ResidualSum
+from ruattn_fdw.kernels.approximate.codes import ResidualSum, first_rows
 from ruattn_fdw.kernels.approximate.estimate import TooManyError
 
 
@@ -65,11 +65,10 @@ def coded_rows(copy: Copy, slots: np.ndarray, skipped: int, reader: Reader) -> C
     count = len(slots)
     # the sum may be of rows that are not seen
     whole = bool(count) and slots[-1] == count - 1 and residuals.rows <= count
-    rows = slice(0, count) if whole else slice(0, copy.vectors)
     return CodedRows(
         copy.ids[:count] if whole else copy.ids[slots],
         None if whole else slots,
-        {name: part[rows] for name, part in copy.vectors_as.items()},
+        first_rows(copy.vectors_as, count if whole else copy.vectors),
         residuals,
         ExactKeys(copy, reader),
         copy.dim,

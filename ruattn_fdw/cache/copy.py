@@ -27,8 +27,8 @@ ENTRIES, VECTORS, SORTED, LENGTHS, EPOCHS, RESIDUALS, SIGNATURE, BUILT = range(8
 the epochs that the indexes had before their entries were read; rows whose residuals are summed up, and where;
 a checksum of these and the entries; when the file was built, in microseconds since 1970."""
 
-VECTORS_AS = {"keys", codes.CODES, codes.SCALE, codes.LENGTH, codes.LARGEST}
-"""The sections that vectors may be held in."""
+NOT_VECTORS = {"builds", "tids", "versions", "slots", "residual_sums", "ids"}
+"""The sections that do not hold vectors."""
 
 
 class Settled(NamedTuple):
@@ -51,7 +51,7 @@ class Copy:
         self.file = file
         arrays = file.arrays
         self.tids, self.versions, self.slots = arrays["tids"], arrays["versions"], arrays["slots"]
-        self.ids, self.vectors_as = arrays["ids"], {name: arrays[name] for name in VECTORS_AS & set(arrays)}
+        self.ids, self.vectors_as = arrays["ids"], {name: arrays[name] for name in set(arrays) - NOT_VECTORS}
         self._tail = _Sorted(self.tids[:0], self.versions[:0], 0)
         self._blocks: tuple[tuple[int, int], np.ndarray] | None = None
         self._settled: tuple[tuple[int, int], Settled] | None = None
@@ -64,12 +64,15 @@ class Copy:
 
         builds: of the attention indexes that prove it, for those who look for their copy.
         """
+        sums = (2, 0, 0)
+        if dtype != "float32":
+            sums, vectors = (2, codes.number_of_levels(dtype), dim), codes.room(vectors)
         sections = (
             Section("builds", "<u8", (len(builds),), mutable=True),
             Section("tids", "<i8", (entries,), mutable=True),
             Section("versions", "<i8", (entries,), mutable=True),
             Section("slots", "<i8", (entries,), mutable=True),
-            Section("residual_sums", "<f8", (2, 0 if dtype == "float32" else dim), mutable=True),
+            Section("residual_sums", "<f8", sums, mutable=True),
             Section("ids", "<i8", (vectors,)),
             *(Section(part, kind, (vectors, *shape)) for part, kind, shape in _layout(dtype, dim)),
         )
@@ -169,11 +172,10 @@ class Copy:
         rows = slice(first, first + len(chunk.vectors))
         slots[chunk.is_row] = np.arange(rows.start, rows.stop)
         if len(chunk.vectors):
-            parts = {"keys": chunk.vectors}
-            if self.dtype != "float32":
-                parts = codes.encode(chunk.vectors, self.dtype)
-            for name, part in parts.items():
-                self.vectors_as[name][rows] = part
+            if self.dtype == "float32":
+                self.keys[rows] = chunk.vectors
+            else:
+                codes.write(self.vectors_as, first, chunk.vectors)
             if chunk.ids is not None:
                 self.ids[rows] = chunk.ids
         return slots
@@ -185,22 +187,20 @@ class Copy:
         """
         residuals = self.residuals()
         if len(vectors) and self.dtype != "float32" and residuals.rows == first:
-            rows = slice(first, first + len(vectors))
-            parts = {name: part[rows] for name, part in self.vectors_as.items()}
-            self._keep(residuals.extended(vectors, parts))
+            self._keep(residuals.extended(vectors, self.vectors_as))
 
     def residuals(self) -> codes.ResidualSum:
         """The sum of what the codes leave of the first rows."""
         while True:
             state = self.file.load(RESIDUALS)
-            vector = self.file.arrays["residual_sums"][state & 1].copy()
+            vectors = self.file.arrays["residual_sums"][state & 1].copy()
             if self.file.load(RESIDUALS) == state:
-                return codes.ResidualSum(state >> 1, vector)
+                return codes.ResidualSum(state >> 1, vectors)
 
     def _keep(self, residuals: codes.ResidualSum) -> None:
         """Write the sum where nobody reads it now, and then say so."""
         other = self.file.load(RESIDUALS) & 1 ^ 1
-        self.file.arrays["residual_sums"][other] = residuals.vector
+        self.file.arrays["residual_sums"][other] = residuals.vectors
         self.file.store(RESIDUALS, residuals.rows << 1 | other)
 
     def add(self, tids: np.ndarray, versions: np.ndarray, chunk: Chunk) -> None:

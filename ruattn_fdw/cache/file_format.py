@@ -29,7 +29,7 @@ IDENTITY_SIZE = 32
 FOOTER = 0x5254544E_454E4453
 
 _MAGIC = b"RUATTNMF"
-_VERSION = 1
+_VERSION = 2
 # magic, version, checksum of the header with 0 in this place, identity, bytes of JSON
 _HEADER = struct.Struct("<8sII32sI")
 _CHECKSUM_AT = 12

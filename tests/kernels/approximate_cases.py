@@ -23,7 +23,7 @@ class Approximate:
     def __init__(self, keys, dtype, present=None):
         self.keys, self.present, self.read = keys, present, 0
         self.arrays = encode(keys, dtype)
-        self.residuals = no_residuals(keys.shape[1]).extended(keys, self.arrays)
+        self.residuals = no_residuals(dtype, keys.shape[1]).extended(keys, self.arrays)
 
     def exact_keys(self, rows):
         assert rows.dtype == np.int64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from approximate_cases import Approximate, exact_softmax, whole
-from ruattn_fdw.kernels.approximate.codes import no_residuals
+from ruattn_fdw.kernels.approximate.codes import levels, no_residuals
 from ruattn_fdw.kernels.approximate.estimate import Bound
 from ruattn_fdw.kernels.approximate.proof import Proof
 from ruattn_fdw.kernels.arrays import uninterrupted
@@ -59,10 +59,34 @@ def best(approximate, **keywords):
     return answer.rows[whole(ranked(answer.weights, np.arange(N)[answer.rows], 1))].tolist()
 
 
+@pytest.fixture
+def finest_only(monkeypatch):
+    """Searches that do without a sketch."""
+    monkeypatch.setattr("ruattn_fdw.kernels.approximate.search.levels", lambda *given: levels(*given)[-1:])
+
+
+@pytest.mark.usefixtures("finest_only")
 @pytest.mark.parametrize("heads", [1, 2])
 def test_the_best_row_is_missed_with_half_of_the_bound(halved, heads):
     approximate = Approximate(hidden_best(), "int8")
     assert best(approximate, num_heads=heads) == [HIDDEN]
+    halved()
+    assert best(approximate, num_heads=heads) != [HIDDEN]
+
+
+def hidden_by_the_sketch():
+    """The best row loses nearly half a step of the sketch in each dimension, the others nothing there."""
+    rows = np.full((N, D), 7.5)
+    rows[:100, : D // 3] += 16
+    rows[HIDDEN] = 7.5 + 7.9
+    return steps(rows)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_best_row_is_missed_with_half_of_the_bound_of_a_sketch(halved, heads):
+    approximate = Approximate(hidden_by_the_sketch(), "int8")
+    assert best(approximate, num_heads=heads) == [HIDDEN]
+    assert approximate.read < 500
     halved()
     assert best(approximate, num_heads=heads) != [HIDDEN]
 
@@ -77,14 +101,9 @@ def one_sided():
 def off(approximate, divisor, *, residuals=True):
     """How far the normaliser is off for the sum of a key's last elements over a divisor, and its bound."""
     scaled = QUERY.astype(float)[None] / divisor
+    finest = levels(approximate.arrays, approximate.residuals if residuals else None)[-1]
     proof = Proof(
-        scaled,
-        approximate.arrays,
-        approximate.present,
-        Bound(scaled, approximate.arrays),
-        approximate.residuals if residuals else None,
-        threads=1,
-        checkpoint=uninterrupted,
+        Bound(scaled, finest), None, approximate.present, closely=True, threads=1, checkpoint=uninterrupted
     )
     keys = approximate.keys if approximate.present is None else approximate.keys[approximate.present]
     with np.errstate(all="ignore"):
@@ -118,8 +137,8 @@ def test_absent_rows_count_against_the_sum_of_residuals():
 
 def test_rows_that_are_not_in_the_sum_of_residuals_count_in_full():
     approximate = Approximate(one_sided(), "int8")
-    approximate.residuals = no_residuals(2 * D).extended(
-        approximate.keys[: N // 2], {name: array[: N // 2] for name, array in approximate.arrays.items()}
+    approximate.residuals = no_residuals("int8", 2 * D).extended(
+        approximate.keys[: N // 2], approximate.arrays
     )
     error, bound = off(approximate, 0.45 * D / 1e-2)
     assert 1e-3 < error <= bound < 1e-2

@@ -2,22 +2,26 @@
 
 import numpy as np
 import pytest
-from ruattn_fdw.kernels.approximate.codes import encode
+from ruattn_fdw.kernels.approximate.codes import encode, levels
 from ruattn_fdw.kernels.native import sweep
-from ruattn_fdw.kernels.sweep import in_units, units
+from ruattn_fdw.kernels.sweep import before_keys, in_units, units
 
 VARIANTS = sweep.variants()
 HEADS, WIDTH = 3, 20
 FACTORS = np.array([[1, 0.5], [0.2, 2], [3, 1]], np.float32)
 
 
-def keys_of(dtype, n):
+DTYPES = ["float32", "float16", "int8", "sketch"]
+
+
+def keys_of(dtype, n, rows=slice(None)):
+    """Keys and their scale; of a sketch its tiles."""
     random = np.random.RandomState(n)
-    keys = random.standard_normal((n, HEADS * WIDTH)).astype(np.float32)
+    keys = random.standard_normal((n, HEADS * WIDTH)).astype(np.float32)[rows]
     if dtype == "float32":
         return keys, None
-    sections = encode(keys, dtype)
-    return sections["codes"], sections["scale"]
+    sections = encode(keys, "int8" if dtype == "sketch" else dtype)
+    return sections["sketch" if dtype == "sketch" else "codes"], sections["scale"]
 
 
 class Swept:
@@ -26,7 +30,7 @@ class Swept:
     def __init__(
         self, query, keys, scale=None, present=None, bounds=None, usual=0.0, threads=1, variant=None
     ):
-        n = len(keys) if present is None else len(present)
+        n = len(present) if present is not None else len(keys if scale is None else scale)
         blocks = -(-n // sweep.BLOCK)
         bound, spread, factors = (None, None, None) if bounds is None else bounds
         self.weights = np.full((len(query), n + 1), np.nan, np.float32)
@@ -34,10 +38,9 @@ class Swept:
         self.sums = np.full((blocks, len(query) * (1 if bounds is None else 4)), np.nan)
         self.most = np.full((blocks, 0 if bounds is None else 3), np.nan, np.float32)
         self.squares = np.full((1, n), np.nan, np.float32) if keys.dtype == np.float32 else None
-        unit = np.ones(len(query))
-        if keys.dtype == np.int8:
-            unit = units(query.astype(float))
-            query = in_units(query.astype(float), unit)
+        unit, layout = np.ones(len(query), np.float32), None
+        if keys.dtype.kind != "f":
+            query, unit, layout = before_keys(query.astype(float), keys)
         sweep.sweep(
             query,
             keys,
@@ -47,7 +50,8 @@ class Swept:
             spread,
             factors,
             np.full((1, len(query)), usual, np.float32),
-            unit.astype(np.float32)[None],
+            unit[None],
+            layout,
             self.weights[:, :n],
             self.maxima,
             self.sums,
@@ -64,16 +68,27 @@ def query_of():
     return np.random.RandomState(1).standard_normal((HEADS, WIDTH)).astype(np.float32)
 
 
+def values_of(tiles, n):
+    """What a sketch stands for, element by element."""
+    values, flat = np.empty((n, HEADS * WIDTH)), tiles.reshape(-1)
+    for row, element in np.ndindex(values.shape):
+        tile, column = row // 16 * 16 * tiles.shape[1], element // 8 * 64
+        byte = flat[tile + column + row % 16 * 4 + element % 4]
+        values[row, element] = 16 * (byte >> 4 if element % 8 >= 4 else byte & 15) - 120.5
+    return values
+
+
 def logits_of(query, keys, scale):
     query = query.astype(float)
-    if keys.dtype == np.int8:
+    if keys.dtype in (np.int8, np.uint8):
         query = in_units(query, units(query)) * units(query)[:, None]
-    scaled = keys.astype(float) * (1 if scale is None else scale.astype(float)[:, None])
-    return np.einsum("hw,nhw->hn", query, scaled.reshape(len(keys), HEADS, WIDTH))
+    values = values_of(keys, len(scale)) if keys.dtype == np.uint8 else keys.astype(float)
+    scaled = values * (1 if scale is None else scale.astype(float)[:, None])
+    return np.einsum("hw,nhw->hn", query, scaled.reshape(len(values), HEADS, WIDTH))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", [1, 15, 17, 255, 256, 257, 700])
 def test_weights_and_sums_are_those_of_float64(variant, dtype, n):
     (keys, scale), query = keys_of(dtype, n), query_of()
@@ -100,7 +115,7 @@ def bounds_of(n):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize("dtype", DTYPES[1:])
 @pytest.mark.parametrize("n", [1, 15, 17, 257, 700])
 def test_sums_of_bounds_are_those_of_float64(variant, dtype, n):
     (keys, scale), query = keys_of(dtype, n), query_of()
@@ -121,15 +136,18 @@ def test_sums_of_bounds_are_those_of_float64(variant, dtype, n):
         np.testing.assert_array_equal(swept.most[block], np.array(most, np.float32))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
-def test_only_present_keys_count(dtype):
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("first", [0, 16, 300])
+def test_only_present_keys_count(variant, dtype, first):
     (keys, scale), query = keys_of(dtype, 900), query_of()
-    present = np.flatnonzero(np.random.RandomState(3).rand(900) < 0.6)
+    # whole tiles at the beginning, and then some
+    present = np.flatnonzero((np.random.RandomState(3).rand(900) < 0.6) | (np.arange(900) < first))
     bound, spread, _ = bounds_of(900)
     every = None if scale is None else bounds_of(900)
     few = None if scale is None else (bound[:, present], spread[:, present], FACTORS)
-    some = Swept(query, keys, scale, present, every)
-    alone = Swept(query, keys[present], None if scale is None else scale[present], None, few)
+    some = Swept(query, keys, scale, present, every, variant=variant)
+    alone = Swept(query, *keys_of(dtype, 900, present), None, few, variant=variant)
     np.testing.assert_array_equal(some.weights, alone.weights)
     np.testing.assert_array_equal(some.sums, alone.sums)
 
@@ -145,8 +163,8 @@ def test_numbers_are_the_same_with_any_number_of_threads(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_a_logit_that_is_not_finite_shows_in_the_sum(variant, value):
-    (keys, _), query = keys_of("float32", 600), query_of()
-    keys[300, 0] = value
+    (keys, _), query = keys_of("float32", 3 * sweep.BLOCK - 9), query_of()
+    keys[sweep.BLOCK + 44, 0] = value
     sums = Swept(query, keys, variant=variant).sums
     assert np.isnan(sums[1, 0])
     assert np.isfinite(sums[[0, 2]]).all()
@@ -177,15 +195,32 @@ def test_the_exponential_is_within_its_bound(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("n", [1, 256, 1000])
-def test_scores_are_sums_over_heads(variant, n):
+def test_scores_are_sums_over_heads_and_uppers_are_no_less(variant, n):
     random = np.random.RandomState(n)
     weights, blocks = random.rand(5, n).astype(np.float32), -(-n // sweep.BLOCK)
     factors = random.rand(blocks, 5).astype(np.float32)
+    spread, reach = random.rand(1, n).astype(np.float32), random.rand(1, 5).astype(np.float32)
     scores, tops = np.empty((1, n), np.float32), np.empty((1, blocks), np.float32)
-    sweep.mix(weights, factors, scores, tops, 2, variant)
-    wanted = (weights * np.repeat(factors, sweep.BLOCK, axis=0)[:n].T).sum(axis=0)
-    np.testing.assert_allclose(scores[0], wanted, rtol=1e-6)
+    uppers = np.empty((1, n), np.float32)
+    sweep.mix(weights, factors, scores, tops, None, None, None, 2, variant)
+    parts = weights * np.repeat(factors, sweep.BLOCK, axis=0)[:n].T
+    np.testing.assert_allclose(scores[0], parts.sum(axis=0), rtol=1e-6)
     np.testing.assert_array_equal(tops[0], np.maximum.reduceat(scores[0], np.arange(0, n, sweep.BLOCK)))
+    alone = scores.copy()
+    sweep.mix(weights, factors, scores, tops, spread, reach, uppers, 2, variant)
+    np.testing.assert_array_equal(scores, alone)
+    lengths = np.sqrt(((parts.astype(float) * reach.T) ** 2).sum(axis=0))
+    np.testing.assert_allclose(uppers[0], scores[0] + spread[0] * lengths, rtol=1e-6)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("size", [1e-29, 1e-3, 1.0])
+def test_uppers_of_tiny_weights_lose_nothing(variant, size):
+    weights = np.full((2, 3), size, np.float32)
+    written = [np.empty((1, n), np.float32) for n in (3, 1, 3)]
+    ones = np.ones((1, 3), np.float32)
+    sweep.mix(weights, ones[:, :2], *written[:2], ones, ones[:, :2], written[2], 1, variant)
+    np.testing.assert_allclose(written[2][0], size * (2 + np.sqrt(2)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -207,6 +242,25 @@ def test_products_of_bytes_are_exact(variant, width):
     np.testing.assert_allclose(swept.weights[:, :-1], np.exp(logits - maximum[:, None]), rtol=3e-5)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("heads", "width"), [(1, 1), (2, 7), (3, 8), (5, 20), (1, 4096)])
+def test_products_with_a_sketch_are_exact(variant, heads, width):
+    random = np.random.RandomState(width)
+    keys = random.randint(-127, 128, (40, heads * width)).astype(np.float32)
+    keys[:, 0], keys[0], keys[1] = 127, 127, -127
+    query = random.uniform(-1, 1, (heads, width))
+    query[0] = 1
+    level, integers = levels(encode(keys, "int8"))[0], in_units(query, units(query))
+    values = level.decoded(np.arange(40)).reshape(40, heads, width)
+    exact = np.einsum("hw,nhw->hn", integers.astype(int), (2 * values).astype(int))
+    assert np.abs(exact).max() < 2**31
+    swept = Swept(query, level.values, np.full(40, 1e-5, np.float32), variant=variant)
+    logits = exact * units(query)[:, None] / 2 * 1e-5
+    maximum = logits.max(axis=1)
+    np.testing.assert_allclose(swept.maxima[0], maximum, rtol=1e-6)
+    np.testing.assert_allclose(swept.weights[:, :-1], np.exp(logits - maximum[:, None]), rtol=3e-5)
+
+
 def test_what_does_not_fit_is_refused():
     (keys, _), query = keys_of("float32", 300), query_of()
     with pytest.raises(ValueError, match="do not fit"):
@@ -215,6 +269,13 @@ def test_what_does_not_fit_is_refused():
         Swept(query, keys, bounds=bounds_of(299))
     with pytest.raises(ValueError, match="do not fit"):
         Swept(query, keys, present=np.array([299, 300]))
+    (tiles, scale), (codes, _) = keys_of("sketch", 300), keys_of("int8", 300)
+    with pytest.raises(ValueError, match="do not fit"):
+        Swept(query, tiles[:-1], scale)
+    with pytest.raises(ValueError, match="do not fit"):
+        Swept(query, tiles[:288], scale)
+    with pytest.raises(ValueError, match="do not fit"):
+        Swept(query, codes, scale[:-1])
     with pytest.raises(ValueError, match="query must be a matrix of float32"):
         Swept(query.astype(float), keys)
     with pytest.raises(ValueError, match="no thread"):
