@@ -55,7 +55,7 @@ class Level:
     def __len__(self) -> int:
         return len(self.scale)
 
-    def decoded(self, rows: Rows | slice) -> Values:
+    def decoded(self, rows: Rows) -> Values:
         """The values (c, d) of these rows."""
         if self.values.dtype == np.uint8:
             return _sketched(self.values, rows, self.width)
@@ -69,15 +69,9 @@ class ResidualSum:
     rows: int
     vectors: F64
 
-    def extended(self, keys: F32, arrays: Arrays) -> ResidualSum:
-        """The sums with the rows that follow: their keys (n, d), and the sections that hold them."""
-        vectors = self.vectors.copy()
-        for span in spans(len(keys), 8 * keys.shape[1]):
-            rows = slice(self.rows + span.start, self.rows + span.stop)
-            for place, level in enumerate(levels(arrays)):
-                residuals = _residuals(keys[span], level.decoded(rows), level.scale[rows])
-                vectors[place] += residuals.sum(axis=0)
-        return ResidualSum(self.rows + len(keys), vectors)
+    def __add__(self, other: ResidualSum) -> ResidualSum:
+        """The sums with the rows that follow."""
+        return ResidualSum(self.rows + other.rows, self.vectors + other.vectors)
 
 
 def no_residuals(dtype: str, width: int) -> ResidualSum:
@@ -129,31 +123,26 @@ def first_rows(arrays: Arrays, count: int) -> dict[str, Values]:
     return {name: part[: room(count) if name == SKETCH else count] for name, part in arrays.items()}
 
 
-def encode(keys: F32, dtype: str) -> dict[str, Values]:
-    """The sections of finite keys (n, d). dtype: int8 or float16."""
-    sections = {
-        name: np.zeros((room(len(keys)), *shape), kind) for name, kind, shape in layout(dtype, keys.shape[1])
-    }
-    write(sections, 0, keys)
-    return first_rows(sections, len(keys))
-
-
-def write(arrays: Arrays, first: int, keys: F32) -> None:
-    """Write finite keys (n, d) into the rows from `first` on, each row by itself."""
-    dtype = arrays[CODES].dtype.name
-    for span in spans(len(keys), 8 * keys.shape[1]):
+def write(arrays: Arrays, first: int, keys: F32) -> ResidualSum:
+    """Write finite keys (n, d) into the rows from `first` on, each by itself; the sum of what they lose."""
+    dtype, width = arrays[CODES].dtype.name, keys.shape[1]
+    left = no_residuals(dtype, width)
+    for span in spans(len(keys), 8 * width):
         rows = slice(first + span.start, first + span.stop)
         block = keys[span].astype(np.float64)
         scale = _scales(np.abs(block).max(axis=1, initial=0), dtype)
         multiples = block / np.where(scale > 0, scale, np.inf).astype(np.float64)[:, None]
         arrays[SCALE][rows] = scale
         arrays[CODES][rows] = np.rint(multiples) if dtype == "int8" else multiples
+        values = [arrays[CODES][rows]]
         if dtype == SKETCHED:
-            _write_sketch(arrays[SKETCH], rows, multiples)
-        for level in levels(arrays):
-            residuals = np.abs(_residuals(block, level.decoded(rows), scale))
-            level.length[rows] = rounded_up(np.sqrt((residuals * residuals).sum(axis=1)))
-            level.largest[rows] = rounded_up(residuals.max(axis=1, initial=0))
+            values.insert(0, _write_sketch(arrays[SKETCH], rows, multiples))
+        sums = [
+            _write_residuals(level, rows, _residuals(block, part, scale))
+            for level, part in zip(levels(arrays), values, strict=True)
+        ]
+        left += ResidualSum(len(block), np.stack(sums))
+    return left
 
 
 def rounded_up(values: Floats) -> F32:
@@ -163,28 +152,41 @@ def rounded_up(values: Floats) -> F32:
     return result
 
 
-def _write_sketch(sketch: Values, rows: slice, multiples: F64) -> None:
-    """Put multiples (n, d) of the scale into the tiles: columns of 8 elements, in each key by key 4 bytes."""
+def _write_residuals(level: Level, rows: slice, residuals: F64) -> F64:
+    """Keep the sizes of the residuals (n, d) of these rows; their sum (d,)."""
+    level.length[rows] = rounded_up(np.sqrt(np.einsum("nd,nd->n", residuals, residuals)))
+    level.largest[rows] = rounded_up(np.abs(residuals).max(axis=1, initial=0))
+    total: F64 = residuals.sum(axis=0)
+    return total
+
+
+def _write_sketch(sketch: Values, rows: slice, multiples: F64) -> F64:
+    """Put multiples (n, d) of the scale into tiles: columns of 8 elements, in each key by key 4 bytes.
+
+    Returns the values (n, d) that they stand for.
+    """
     count, width = multiples.shape
     places = np.arange(rows.start, rows.stop)
-    nearest = np.rint((multiples + SKETCH_MIDDLE) / SKETCH_STEP).clip(0, 15).astype(np.uint8)
+    nearest = np.rint((multiples + SKETCH_MIDDLE) / SKETCH_STEP).clip(0, 15)
     columns = np.zeros((count, sketch.shape[1] // 4, 2, 4), np.uint8)
     columns.reshape(count, -1)[:, :width] = nearest
-    _tiles(sketch)[places // TILE, :, places % TILE] = columns[:, :, 0] | columns[:, :, 1] << 4
+    both = columns[:, :, 0] | columns[:, :, 1] << 4
+    _tiles(sketch)[places // TILE, :, places % TILE] = both.view(np.uint32)[:, :, 0]
+    values: F64 = nearest * SKETCH_STEP - SKETCH_MIDDLE
+    return values
 
 
-def _sketched(sketch: Values, rows: Rows | slice, width: int) -> F32:
+def _sketched(sketch: Values, rows: Rows, width: int) -> F32:
     """The values (c, width) that a sketch has of these rows."""
-    places = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
-    columns = _tiles(sketch)[places // TILE, :, places % TILE]
-    halves = np.stack([columns & 15, columns >> 4], axis=2).reshape(len(places), -1)
+    both = _tiles(sketch)[rows // TILE, :, rows % TILE].view(np.uint8).reshape(len(rows), -1, 4)
+    halves = np.stack([both & 15, both >> 4], axis=2).reshape(len(rows), -1)
     values: F32 = halves[:, :width] * np.float32(SKETCH_STEP) - np.float32(SKETCH_MIDDLE)
     return values
 
 
 def _tiles(sketch: Values) -> Values:
-    """The bytes (tiles, columns, TILE, 4) of a sketch."""
-    return sketch.reshape(-1, sketch.shape[1] // 4, TILE, 4)
+    """The columns uint32 (tiles, columns, TILE) of a sketch."""
+    return sketch.view(np.uint32).reshape(-1, sketch.shape[1] // 4, TILE)
 
 
 def _scales(largest: F64, dtype: str) -> F32:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import EPS32, F32, F64, TINY32, Floats, Rows, head_dots, spans
+from ..arrays import EPS32, F32, F64, MAX32, TINY32, Floats, Rows, head_dots, spans
 from ..sweep import units
 from .codes import Level, rounded_up
 
@@ -67,11 +67,15 @@ class Bound:
         """(H,): how much residuals can add of which that is the largest element, and that the length."""
         return np.asarray(np.minimum(self._sum * largest, self.lengths * length), np.float64)
 
-    def reach(self, rows: Rows | slice) -> float:
-        """A bound on any of these logits, and on the partial sums of each."""
-        scale, largest = self.level.scale[rows], self.level.largest[rows]
-        reach = float(scale.max(initial=0)) * self.level.peak + float(largest.max(initial=0))
-        return float(self._sum.max()) * reach
+    def reach(self, scale: float, largest: float) -> float:
+        """A bound on the logits, and on the partial sums of each, of keys of such scales and residuals.
+
+        Raises TooManyError where float32 might not hold them.
+        """
+        reach = float(self._sum.max()) * (scale * self.level.peak + largest)
+        if not reach < MAX32 / 4:
+            raise TooManyError("logits near the end of the range of float32")
+        return reach
 
     def of_float32(self, reach: float) -> float:
         """A bound on what float32 keys' logits within `reach` would be off."""

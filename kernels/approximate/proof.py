@@ -60,6 +60,7 @@ class Proof:
     bound: of the query, scaled as logits are, and the codes. finer: of the same rows in more bits, which tell
     some apart without exact keys; None where there are none. closely: whether the normaliser is wanted as
     close as it must be; codes that have finer ones are not asked for it where a few rows say it is in vain.
+    off_in_float32: how far the logits of float32 keys can be off.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Proof:
         largest_residual, longest_residual, largest_scale = self._sweep.most.astype(np.float64)
         self._rounding = bound.rounding * largest_scale
         widest = bound.of_residual(largest_residual, longest_residual)
+        self.off_in_float32 = bound.of_float32(bound.reach(largest_scale, largest_residual))
         self._widest = widest + self._rounding
         if not np.isfinite(self._left.total).all() or not self._widest.max() <= _WIDEST:
             raise TooManyError("codes that tell too little")
@@ -170,10 +172,10 @@ class Proof:
         return near
 
     def _sample(self) -> tuple[Rows, F64]:
-        """Some stored rows (c,), and their logits (H, c)."""
+        """Some stored rows (c,), and their logits (H, c) by the finest codes."""
         places = np.linspace(0, self._unread - 1, min(_SAMPLE, self._unread)).astype(np.intp)
-        rows = stored(self._present, places)
-        return rows, coded_logits(self._query, self._level, rows)
+        rows, finest = stored(self._present, places), self._finer or self._bound
+        return rows, coded_logits(self._query, finest.level, rows)
 
     def _expected(self, rows: Rows, logits: F64, usual: F64) -> float:
         """By some stored rows, the variance of the normaliser as a multiple of what it may be."""

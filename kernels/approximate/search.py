@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
+from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, uninterrupted
 from ..attend import HEAVY, attend, in_effect, over_no_keys, slices_of
 from ..keyset import as_keyset
 from ..logits import check_width, in_float64
@@ -68,11 +68,9 @@ def search(
     scaled = np.asarray(mechanism.features.queries(slices, divisor, chosen), np.float64)
     with np.errstate(all="ignore"):
         bounds = [Bound(scaled, level) for level in precisions]
-        reach = bounds[-1].reach(rows)
-        if not reach < MAX32 / 4:
-            raise TooManyError("logits near the end of the range of float32")
         reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, n, checkpoint)
         if n <= _FEW:
+            bounds[-1].reach(finest.scale[rows].max(), finest.largest[rows].max())
             return _of_all(
                 reader,
                 given,
@@ -87,13 +85,12 @@ def search(
                     normaliser=given,
                 ),
             )
-        rounding = bounds[-1].of_float32(reach)
 
         def answer(bound: Bound, finer: Bound | None) -> Answer:
             proof = Proof(
                 bound, finer, present, closely=given is None, threads=threads, checkpoint=checkpoint
             )
-            return reader.answer(_prove(reader, proof, given, rounding, min(k, n)))
+            return reader.answer(_prove(reader, proof, given, min(k, n)))
 
         for bound, finer in pairwise(bounds):
             with suppress(TooManyError):
@@ -150,7 +147,7 @@ class _Reader:
         return answer
 
 
-def _prove(reader: _Reader, proof: Proof, given: F64 | None, rounding: float, k: int) -> State:
+def _prove(reader: _Reader, proof: Proof, given: F64 | None, k: int) -> State:
     """Read the rows that the k best are among; the softmax over all keys."""
     count = max(k, HEAVY)
     proof.learn(reader.rows, reader.exact)
@@ -162,7 +159,9 @@ def _prove(reader: _Reader, proof: Proof, given: F64 | None, rounding: float, k:
     proof.learn(*reader.read(proof.rivals(least_of_best(reader.exact, softmax, k), softmax)))
     softmax = _softmax(proof, given)
     if given is None:
-        softmax = Softmax(softmax.state, softmax.off + _of_float32(reader, softmax.state, rounding))
+        softmax = Softmax(
+            softmax.state, softmax.off + _of_float32(reader, softmax.state, proof.off_in_float32)
+        )
     settle_order(reader.exact, softmax, k)
     return softmax.state
 

@@ -133,7 +133,7 @@ def _built(wanted: Wanted, old: Copy | None, entries: np.ndarray) -> tuple[Copy,
                 wanted.name, wanted.identity, "float32", chunk.vectors.shape[1], count, count
             )
             chunk.check_width(copy.dim)
-            slots[part] = copy.write_vectors(chunk, filled)
+            slots[part], _ = copy.write_vectors(chunk, filled)
             filled += len(chunk.vectors)
         host_api.check_interrupts()
     if copy is None:

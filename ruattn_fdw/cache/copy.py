@@ -166,28 +166,32 @@ class Copy:
             return False
         return np.array_equal(self.tids[entries], tids) and np.array_equal(self.versions[entries], versions)
 
-    def write_vectors(self, chunk: Chunk, first: int) -> np.ndarray:
-        """Write the vectors of a chunk from index `first` on; the slots (n,) of its rows."""
+    def write_vectors(self, chunk: Chunk, first: int) -> tuple[np.ndarray, codes.ResidualSum | None]:
+        """Write the vectors of a chunk from index `first` on.
+
+        Returns the slots (n,) of its rows, and what codes leave of them, None where there are none.
+        """
         slots = np.where(chunk.is_null, NULL, ABSENT).astype(np.int64)
         rows = slice(first, first + len(chunk.vectors))
         slots[chunk.is_row] = np.arange(rows.start, rows.stop)
+        left = None
         if len(chunk.vectors):
             if self.dtype == "float32":
                 self.keys[rows] = chunk.vectors
             else:
-                codes.write(self.vectors_as, first, chunk.vectors)
+                left = codes.write(self.vectors_as, first, chunk.vectors)
             if chunk.ids is not None:
                 self.ids[rows] = chunk.ids
-        return slots
+        return slots, left
 
-    def sum_up(self, vectors: np.ndarray, first: int) -> None:
-        """Add what the codes leave of these vectors, counted in from index `first` on, to the sum of it.
+    def sum_up(self, left: codes.ResidualSum | None, first: int) -> None:
+        """Add what codes leave of rows, counted in from index `first` on, to the sum of it.
 
         Where a count was interrupted the sum ends, since it is of the first rows, all of them.
         """
         residuals = self.residuals()
-        if len(vectors) and self.dtype != "float32" and residuals.rows == first:
-            self._keep(residuals.extended(vectors, self.vectors_as))
+        if left is not None and residuals.rows == first:
+            self._keep(residuals + left)
 
     def residuals(self) -> codes.ResidualSum:
         """The sum of what the codes leave of the first rows."""
@@ -206,7 +210,7 @@ class Copy:
     def add(self, tids: np.ndarray, versions: np.ndarray, chunk: Chunk) -> None:
         """Add entries (n,) with what was read of them. Only under the lock of the file."""
         start, first = self.entries, self.vectors
-        slots = self.write_vectors(chunk, first)
+        slots, _ = self.write_vectors(chunk, first)
         self.seal(first, first + len(chunk.vectors))
         end = start + len(tids)
         self.tids[start:end], self.versions[start:end], self.slots[start:end] = tids, versions, slots

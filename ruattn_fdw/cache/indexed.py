@@ -196,9 +196,9 @@ class IndexedCopy:
 def _write(copy: Copy, entries: np.ndarray, chunk: Chunk) -> None:
     """Write what was read of these entries. A slot is set after its vector is there."""
     first = copy.vectors
-    slots = copy.write_vectors(chunk, first)
+    slots, left = copy.write_vectors(chunk, first)
     copy.seal(first, first + len(chunk.vectors))
-    copy.sum_up(chunk.vectors, first)
+    copy.sum_up(left, first)
     copy.slots[entries] = slots
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ruattn_fdw.kernels.approximate.codes import encode, no_residuals
+from ruattn_fdw.kernels.approximate.codes import first_rows, layout, room, write
 from ruattn_fdw.kernels.approximate.search import search
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.keyset import KeySet
@@ -17,13 +17,24 @@ def whole(chunks):
     return np.concatenate([np.empty(0, np.intp), *chunks])
 
 
+def written(keys, dtype):
+    """(the sections that keys (n, d) are stored in, the sum of what they lose)."""
+    n, width = keys.shape
+    sections = {name: np.zeros((room(n), *shape), kind) for name, kind, shape in layout(dtype, width)}
+    left = write(sections, 0, keys)
+    return first_rows(sections, n), left
+
+
+def encode(keys, dtype):
+    return written(keys, dtype)[0]
+
+
 class Approximate:
     """Keys (n, d) in fewer bits, and how many of them were read exactly."""
 
     def __init__(self, keys, dtype, present=None):
         self.keys, self.present, self.read = keys, present, 0
-        self.arrays = encode(keys, dtype)
-        self.residuals = no_residuals(dtype, keys.shape[1]).extended(keys, self.arrays)
+        self.arrays, self.residuals = written(keys, dtype)
 
     def exact_keys(self, rows):
         assert rows.dtype == np.int64

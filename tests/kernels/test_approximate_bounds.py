@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from approximate_cases import Approximate, exact_softmax, whole
-from ruattn_fdw.kernels.approximate.codes import levels, no_residuals
+from approximate_cases import Approximate, exact_softmax, whole, written
+from ruattn_fdw.kernels.approximate.codes import levels
 from ruattn_fdw.kernels.approximate.estimate import Bound
 from ruattn_fdw.kernels.approximate.proof import Proof
 from ruattn_fdw.kernels.arrays import uninterrupted
@@ -137,9 +137,7 @@ def test_absent_rows_count_against_the_sum_of_residuals():
 
 def test_rows_that_are_not_in_the_sum_of_residuals_count_in_full():
     approximate = Approximate(one_sided(), "int8")
-    approximate.residuals = no_residuals("int8", 2 * D).extended(
-        approximate.keys[: N // 2], approximate.arrays
-    )
+    approximate.residuals = written(approximate.keys[: N // 2], "int8")[1]
     error, bound = off(approximate, 0.45 * D / 1e-2)
     assert 1e-3 < error <= bound < 1e-2
 

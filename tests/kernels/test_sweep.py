@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from ruattn_fdw.kernels.approximate.codes import encode, levels
+from approximate_cases import encode
+from ruattn_fdw.kernels.approximate.codes import levels
 from ruattn_fdw.kernels.native import sweep
 from ruattn_fdw.kernels.sweep import before_keys, in_units, units
 
