@@ -17,6 +17,7 @@ demo: build
 
 # one of them with the library preloaded, as many servers will have it: sessions then start at once
 test: build
+	@python3 ruattn_fdw/server/bootstrap.py rerank
 	@.venv/bin/pytest --pg=18 --pg=16 --preload=16
 
 # what takes minutes: 10,000 random steps with each kind of attention index, and without one

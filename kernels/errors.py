@@ -37,6 +37,10 @@ class NotConverged(KernelError):
     """An iteration that did not come to its end within the steps allowed."""
 
 
+class InvalidModel(KernelError):
+    """A learned model that cannot be used. message: what is wrong, said of the model."""
+
+
 class NumericOverflow(KernelError):
     """A logit beyond the range of float32. row: index of the key, None where a single pair was scored."""
 

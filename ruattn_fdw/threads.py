@@ -1,16 +1,14 @@
 """How many threads the kernels may use: the host starts with one, `ruattn_fdw.threads` may say more.
 
 A server process has signal handlers that must run in its main thread only. Worker threads inherit the
-signal mask of the moment at which they start, so all signals but those of the thread's own faults are
-blocked around every change of the number of threads.
+signal mask of the moment at which they start, so it is closed around every change of the number of threads.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 
-FAULTS = {signal.SIGBUS, signal.SIGSEGV, signal.SIGFPE, signal.SIGILL}
+from ruattn_fdw.kernels.threads import without_signals
 
 
 class Threads:
@@ -23,12 +21,9 @@ class Threads:
         """Let BLAS and numexpr use `count` threads from now on."""
         if count == self.count:
             return
-        previous = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - FAULTS)
-        try:
+        with without_signals():
             _limit_blas(count)
             _limit_numexpr(count)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
         self.count = count
 
 

@@ -28,6 +28,7 @@ PRELOADED = {"shared_preload_libraries": "ruattn_fdw"}
 CRASH = re.compile(r"terminated by signal|PANIC:|server process .* exited with exit code|TRAP:|Sanitizer")
 TEMPLATE = "ruattn_template"
 LOG_LINES = 40
+MODELS = Path(__file__).parent / "models"
 WORDNET = Path(__file__).resolve().parents[2] / "shared" / "data" / "wordnet"
 
 
@@ -249,6 +250,26 @@ def big(server: Server) -> Iterator[str]:
             connection.execute(BIG)
         yield server.uri("big")
         admin.execute("DROP DATABASE big WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def rerank_models() -> Iterator[Path]:
+    """A folder, which the server's account can read, with a folder for each model of `tests/models`."""
+    root = Path(tempfile.mkdtemp(prefix="ruattn-test-"))
+    root.chmod(0o755)
+    for model in MODELS.glob("*.onnx"):
+        (root / model.stem).mkdir()
+        shutil.copy(model, root / model.stem / "model.onnx")
+        shutil.copy(MODELS / "tokenizer.json", root / model.stem)
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def rerank_setting(rerank_models: Path) -> str:
+    """The setting that offers these models, each by the name of its folder; `minilm` is `overlap`."""
+    offered = [f"{folder.name}={folder}" for folder in sorted(rerank_models.iterdir())]
+    return ", ".join([*offered, f"minilm={rerank_models / 'overlap'}"])
 
 
 @pytest.fixture(scope="session")
