@@ -30,16 +30,20 @@ row_name(RowColumns *state)
 }
 
 static void
-make_room(HostBuffer *buffer, size_t bytes, RowColumns *state)
+check_memory(size_t bytes, RowColumns *state)
 {
-	Size		limit = (Size) host_max_memory_kb * 1024;
-
-	if (buffer->used + bytes > limit)
+	if (bytes > (Size) host_max_memory_kb * 1024)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("the rows of %s need more than ruattn_fdw.max_memory = %d MB", state->label, host_max_memory_kb / 1024),
 				 errdetail("Row %lld did not fit.", (long long) state->rows + 1),
 				 errhint("Raise ruattn_fdw.max_memory, or restrict the rows with candidates or a view.")));
+}
+
+static void
+make_room(HostBuffer *buffer, size_t bytes, RowColumns *state)
+{
+	check_memory(buffer->used + bytes, state);
 	if (!host_buffer_reserve(buffer, bytes))
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
@@ -171,7 +175,7 @@ append_float(RowColumns *state, RowColumn *column, Datum value, bool isnull)
 }
 
 static void
-append_text(RowColumn *column, Datum value, bool isnull)
+append_text(RowColumns *state, RowColumn *column, Datum value, bool isnull)
 {
 	PyObject   *item = Py_None;
 	int			status;
@@ -183,6 +187,8 @@ append_text(RowColumn *column, Datum value, bool isnull)
 		char	   *text = OutputFunctionCall(&column->output, value);
 
 		text = pg_server_to_any(text, strlen(text), PG_UTF8);
+		state->text_bytes += strlen(text);
+		check_memory(state->text_bytes, state);
 		item = PyUnicode_FromString(text);
 	}
 	status = item == NULL ? -1 : PyList_Append(column->target, item);
@@ -220,7 +226,7 @@ append_value(RowColumns *state, RowColumn *column, Datum value, bool isnull)
 			break;
 		case KIND_TEXT_ID:
 			check_id(state, isnull);
-			append_text(column, value, isnull);
+			append_text(state, column, value, isnull);
 			break;
 		case KIND_VECTOR:
 			append_vector(state, column, value);
@@ -232,7 +238,7 @@ append_value(RowColumns *state, RowColumn *column, Datum value, bool isnull)
 			append_float(state, column, value, isnull);
 			break;
 		case KIND_TEXT:
-			append_text(column, value, isnull);
+			append_text(state, column, value, isnull);
 			break;
 		case KIND_PRESENT:
 			break;

@@ -37,6 +37,7 @@ typedef struct RowColumns
 	MemoryContext row_context;
 	int64		rows;
 	int64		skipped;		/* for a NULL vector */
+	size_t		text_bytes;		/* of all texts */
 } RowColumns;
 
 /* called from Python: false or NULL with an exception set */

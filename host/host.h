@@ -28,6 +28,7 @@ extern int	host_max_memory_kb;
 extern int	host_cache_size_mb;
 extern char *host_python_path;
 extern char *host_features;
+extern char *host_rerank_models;
 
 /* interpreter.c */
 typedef struct HostBridge

@@ -20,6 +20,7 @@ int			host_max_memory_kb = 1024 * 1024;
 int			host_cache_size_mb = 8 * 1024;
 char	   *host_python_path = NULL;
 char	   *host_features = NULL;
+char	   *host_rerank_models = NULL;
 
 PGDLLEXPORT void _PG_init(void);
 PG_FUNCTION_INFO_V1(ruattn_fdw_handler);
@@ -142,6 +143,56 @@ define_features(void)
 				 errhint("A warning said why; an ordinary user cannot set it when connecting.")));
 }
 
+/* ---- ruattn_fdw.rerank_models ---- */
+
+/* The NAME of a word NAME=/FOLDER; false where it is none. */
+static bool
+name_of_model(Word word, Word *name)
+{
+	const char *equals = memchr(word.start, '=', word.length);
+
+	name->start = word.start;
+	name->length = equals == NULL ? 0 : equals - word.start;
+	return name->length > 0 && name->length + 1 < word.length && equals[1] == '/';
+}
+
+/* Whether a word before `word` has the same name. */
+static bool
+is_named_before(const char *list, Word word, Word name)
+{
+	Word		earlier;
+	Word		other;
+
+	while (next_word(&list, &earlier) && earlier.start < word.start)
+		if (name_of_model(earlier, &other) && other.length == name.length &&
+			memcmp(other.start, name.start, name.length) == 0)
+			return true;
+	return false;
+}
+
+static bool
+check_rerank_models(char **value, void **extra, GucSource source)
+{
+	const char *at = *value;
+	Word		word;
+	Word		name;
+
+	if (next_word(&at, &word) && word.length == 0 && at == NULL)
+		return true;
+	for (at = *value; next_word(&at, &word);)
+	{
+		if (!name_of_model(word, &name))
+			GUC_check_errdetail("\"%.*s\" is not of the form name=/folder.", word.length, word.start);
+		else if (is_named_before(*value, word, name))
+			GUC_check_errdetail("There are two models \"%.*s\".", name.length, name.start);
+		else
+			continue;
+		GUC_check_errhint("List models as name=/folder, name2=/folder2.");
+		return false;
+	}
+	return true;
+}
+
 /* ---- all settings ---- */
 
 static void
@@ -166,6 +217,11 @@ define_settings(void)
 							   "It takes effect when a session runs its first search.",
 							   &host_python_path, RUATTN_PYTHON,
 							   PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("ruattn_fdw.rerank_models",
+							   "Models that neural_rerank may run, as name=/folder with commas between them.",
+							   "A folder holds model.onnx and tokenizer.json.",
+							   &host_rerank_models, "",
+							   PGC_SUSET, GUC_LIST_INPUT | GUC_SUPERUSER_ONLY, check_rerank_models, NULL, NULL);
 	define_features();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("ruattn_fdw");

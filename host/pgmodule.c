@@ -200,7 +200,7 @@ module_primary_key(PyObject *self, PyObject *args)
 	return PyUnicode_FromString(key.name);
 }
 
-/* ---- check_interrupts(), notice(), setting() ---- */
+/* ---- check_interrupts(), interrupted(), notice(), setting() ---- */
 
 static void
 process_interrupts(void *unused)
@@ -214,6 +214,18 @@ module_check_interrupts(PyObject *self, PyObject *unused)
 	if ((INTERRUPTS_PENDING_CONDITION() || host_error_pending()) && !host_guard(process_interrupts, NULL))
 		return NULL;
 	Py_RETURN_NONE;
+}
+
+/* What ends a query, told without acting upon it, which could end the process. */
+static PyObject *
+module_interrupted(PyObject *self, PyObject *unused)
+{
+	bool		pending = QueryCancelPending || ProcDiePending;
+
+#if PG_VERSION_NUM >= 170000
+	pending = pending || TransactionTimeoutPending;
+#endif
+	return PyBool_FromLong(InterruptPending && pending && INTERRUPTS_CAN_BE_PROCESSED());
 }
 
 typedef struct Notice
@@ -271,6 +283,8 @@ module_setting(PyObject *self, PyObject *args)
 		return PyUnicode_DecodeFSDefault(host_python_path);
 	if (strcmp(name, "features") == 0)
 		return PyUnicode_FromString(host_features);
+	if (strcmp(name, "rerank_models") == 0)
+		return PyUnicode_DecodeFSDefault(host_rerank_models);
 	PyErr_Format(PyExc_KeyError, "no setting ruattn_fdw.%s", name);
 	return NULL;
 }
@@ -305,6 +319,7 @@ static PyMethodDef methods[] = {
 	{"lock", host_lock, METH_VARARGS, "lock(key, wait) -> taken; until unlock(key) or the end of the transaction"},
 	{"unlock", host_unlock, METH_VARARGS, "unlock(key)"},
 	{"check_interrupts", module_check_interrupts, METH_NOARGS, "raise PostgresError where a cancel is pending"},
+	{"interrupted", module_interrupted, METH_NOARGS, "interrupted() -> whether check_interrupts() would end the query"},
 	{"notice", module_notice, METH_VARARGS, "notice(message, detail=None, hint=None, warning=False)"},
 	{"setting", module_setting, METH_VARARGS, "setting(name) -> value of ruattn_fdw.<name>; max_memory in bytes"},
 	{"map_file", host_map_file, METH_VARARGS, "map_file(fd, size, writable) -> Mapping, shared with all who map the file"},

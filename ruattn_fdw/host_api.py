@@ -147,6 +147,9 @@ class Host(Protocol):
     def check_interrupts(self) -> None:
         """Raise if a cancel is pending."""
 
+    def interrupted(self) -> bool:
+        """Whether one is."""
+
     def setting(self, name: str) -> int | str:
         """The value of a setting."""
 
@@ -285,13 +288,18 @@ def check_interrupts() -> None:
     host().check_interrupts()
 
 
+def interrupted() -> bool:
+    """Whether `check_interrupts` would end the query, or even the process."""
+    return host().interrupted()
+
+
 def integer_setting(name: str) -> int:
     """A numeric setting: `threads`, or `max_memory` and `cache_size` in bytes."""
     return int(host().setting(name))
 
 
 def text_setting(name: str) -> str:
-    """A textual setting: `python` or `features`."""
+    """A textual setting: `python`, `features` or `rerank_models`."""
     return str(host().setting(name))
 
 

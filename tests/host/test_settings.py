@@ -20,6 +20,7 @@ def test_what_pg_settings_says(documents: Connection[Any], search: Search) -> No
         ("ruattn_fdw.cache_size", "MB", "superuser", "integer", "8192", "0", "2147483647"),
         ("ruattn_fdw.features", None, "superuser", "string", "all", None, None),
         ("ruattn_fdw.max_memory", "kB", "superuser", "integer", "1048576", "1024", "2147483647"),
+        ("ruattn_fdw.rerank_models", None, "superuser", "string", "", None, None),
         ("ruattn_fdw.threads", None, "user", "integer", "1", "1", "256"),
     ]
     rows = documents.execute(
