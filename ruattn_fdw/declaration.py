@@ -93,14 +93,15 @@ class Parameter:
 class SourceRow:
     """Where the row of the source behind a result row is: `result` has its id.
 
-    `relation`, `id_column` and `vectors` are the parameters that name the source, the column of its ids and
-    that of its vectors.
+    `relation`, `id_column` and `column` are the parameters that name the source, the column of its ids and
+    that of its vectors, or with `texts` of its texts.
     """
 
     result: str
     relation: str = "table_name"
     id_column: str = "id_column"
-    vectors: str = "vector_column"
+    column: str = "vector_column"
+    texts: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 import ruattn_fdw
-from ruattn_fdw import host_api
+from ruattn_fdw import host_api, models
 
 Item = tuple[str, str, bool, str | None]
 
@@ -33,6 +33,7 @@ def rows() -> list[Item]:
         ("numexpr", metadata.version("numexpr"), True, None),
         ("threads", str(host_api.integer_setting("threads")), True, None),
         ("features", host_api.text_setting("features"), True, None),
+        _rerank_models(),
         ("max_memory", f"{host_api.integer_setting('max_memory') // MEBIBYTE} MB", True, None),
     ]
 
@@ -42,6 +43,13 @@ def _extension() -> Item:
     version = versions[0] if versions else "not installed"
     matches = version == ruattn_fdw.__version__
     return "extension", version, matches, None if matches else "Run: ALTER EXTENSION ruattn_fdw UPDATE"
+
+
+def _rerank_models() -> Item:
+    offered = models.folders()
+    usable = not offered or not models.missing_libraries()
+    advice = None if usable else f"Run: {models.install_command()}"
+    return "rerank_models", ", ".join(offered) or "none", usable, advice
 
 
 def _blas() -> Item:

@@ -22,6 +22,7 @@ class Report:
     def __init__(self) -> None:
         self.rows_read = 0
         self.nulls_skipped = 0
+        self.skipped_label = "NULL Vectors Skipped"
         self._further: dict[str, int] = {}
         self._notes: dict[str, object] = {}
         self.milliseconds = {"check": 0.0, "read": 0.0, "kernel": 0.0, "emit": 0.0}
@@ -73,7 +74,7 @@ class Report:
         """(label, value, unit) of each figure."""
         counts: list[tuple[str, object, str | None]] = [
             ("Rows Read", self.rows_read, None),
-            ("NULL Vectors Skipped", self.nulls_skipped, None),
+            (self.skipped_label, self.nulls_skipped, None),
             *(("Cache Use", use, None) for use in self._cache_lines()),
             *((label, number, None) for label, number in self._further.items()),
             *((label, note, None) for label, note in self._notes.items()),

@@ -1,4 +1,4 @@
-"""IMPORT FOREIGN SCHEMA: a foreign table for each relation of a schema of this database that has vectors."""
+"""IMPORT FOREIGN SCHEMA: a foreign table for each relation of this database that a search can read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ruattn_fdw import host_api
-from ruattn_fdw.declaration import Parameter, Result, Table
+from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import INVALID_OPTION, AttentionError, choices, nearest
 from ruattn_fdw.host_api import ColumnInfo
 from ruattn_fdw.parameters import OPERATION
-from ruattn_fdw.source.relation import SET_KINDS, VECTOR_KINDS
+from ruattn_fdw.source.relation import SET_KINDS, TEXT_KINDS, VECTOR_KINDS
 from ruattn_fdw.source.rows import quote
 from ruattn_fdw.tables import TABLES
 from ruattn_fdw.tables.options import check_options
@@ -63,9 +63,10 @@ class Relation(NamedTuple):
     name: str
     columns: Sequence[ColumnInfo]
 
-    def vectors(self) -> list[str]:
-        """Its columns that a search can read vectors from."""
-        return [column.name for column in self.columns if column.kind in (*VECTOR_KINDS, *SET_KINDS)]
+    def readable(self, row: SourceRow) -> list[str]:
+        """Its columns that a search can read vectors from, or texts."""
+        kinds = TEXT_KINDS if row.texts else (*VECTOR_KINDS, *SET_KINDS)
+        return [c.name for c in self.columns if c.kind in kinds and c.name != self.id_column()]
 
     def id_column(self) -> str | None:
         """The column of its ids, if it has one that is found without being named."""
@@ -76,7 +77,7 @@ class Relation(NamedTuple):
 def import_schema(
     server: str, schema: str, list_type: str, names: Sequence[str], options: Mapping[str, str]
 ) -> list[str]:
-    """CREATE FOREIGN TABLE for each relation of the schema that has a vector column.
+    """CREATE FOREIGN TABLE for each relation of the schema that has a column of vectors, or of texts.
 
     list_type says whether `names` are the only ones wanted (`limit to`), those not wanted (`except`), or
     nothing (`all`). options are those of every table; `operation` among them is mha_search if left out.
@@ -86,10 +87,10 @@ def import_schema(
     table = _check(schema, fixed)
     statements = []
     for relation in _relations(server, schema, list_type, names):
-        problem = _problem(relation)
+        problem = _problem(table, relation)
         if problem is None:
             statements.append(create_statement(table, relation, server, fixed))
-        elif relation.vectors() or list_type == "limit to":
+        elif relation.readable(_row(table)) or list_type == "limit to":
             host_api.notice(f"{schema}.{relation.name} is not imported", problem)
     return statements
 
@@ -97,14 +98,14 @@ def import_schema(
 def create_statement(table: Table, relation: Relation, server: str, options: Mapping[str, str]) -> str:
     """CREATE FOREIGN TABLE for one relation: its own columns, then results and parameters that are left."""
     fixed = {**options, **_source_options(table, relation)}
+    row = _row(table)
     collations = _collations(relation)
     declared = {column.name: column for column in table.columns()}
-    id_column = fixed[table.source_row.id_column] if table.source_row else ""
-    row_id = table.source_row.result if table.source_row else ""
-    own = [c for c in relation.columns if c.name not in declared or c.name == id_column == row_id]
+    id_column = fixed[row.id_column]
+    own = [c for c in relation.columns if c.name not in declared or c.name == id_column == row.result]
     shown = {*(c.name for c in own), *fixed}
     if id_column in shown:
-        shown.add(row_id)
+        shown.add(row.result)
     columns = [f"{quote(c.name)} {c.type_name}{collations.get(c.name, '')}" for c in own]
     columns += [
         f"{quote(name)} {_sql_type(relation, fixed, column)}"
@@ -156,26 +157,32 @@ def _relations(server: str, schema: str, list_type: str, wanted: Sequence[str]) 
         yield Relation(int(oid), schema, name, host_api.columns(int(oid)))
 
 
-def _problem(relation: Relation) -> str | None:
+def _problem(table: Table, relation: Relation) -> str | None:
     """Why the relation cannot become a foreign table, or None."""
-    if not relation.vectors():
-        return "It has no column of a vector type."
+    if not relation.readable(_row(table)):
+        return f"It has no column of a {'text' if _row(table).texts else 'vector'} type."
     if relation.id_column() is None:
         return 'It has no single-column primary key and no column "id".'
     return None
 
 
 def _source_options(table: Table, relation: Relation) -> dict[str, str]:
-    """The OPTIONS that name the relation, its ids, and its vectors where there is one column of them."""
-    assert table.source_row is not None
+    """The OPTIONS that name the relation, its ids, and what is read where there is one column of that."""
+    row = _row(table)
     found = {
-        table.source_row.relation: f"{quote(relation.schema)}.{quote(relation.name)}",
-        table.source_row.id_column: relation.id_column() or "",
+        row.relation: f"{quote(relation.schema)}.{quote(relation.name)}",
+        row.id_column: relation.id_column() or "",
     }
-    vectors = relation.vectors()
-    if len(vectors) == 1:
-        found[table.source_row.vectors] = vectors[0]
+    readable = relation.readable(row)
+    if len(readable) == 1:
+        found[row.column] = readable[0]
     return found
+
+
+def _row(table: Table) -> SourceRow:
+    """Where the tables that can be imported have their source; `_check` refuses all others."""
+    assert table.source_row is not None
+    return table.source_row
 
 
 def _collations(relation: Relation) -> dict[str, str]:

@@ -133,17 +133,20 @@ def _session(runtime: Any, path: Path, threads: int) -> Any:
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise InvalidModel(
-            f"cannot be loaded: {_first_line(error)}", f"{path.name} must be in ONNX."
-        ) from error
+        raise _unreadable(path, "in ONNX", error) from error
 
 
 def _tokenizer(tokenizers: Any, path: Path) -> Any:
     try:
         return tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:
-        hint = f"{path.name} must be a file of the library tokenizers."
-        raise InvalidModel(f"cannot be loaded: {_first_line(error)}", hint) from error
+        raise _unreadable(path, "a file of the library tokenizers", error) from error
+
+
+def _unreadable(path: Path, wanted: str, error: Exception) -> InvalidModel:
+    """What is said of a file, without its folder."""
+    reason = _first_line(error).replace(str(path), path.name)
+    return InvalidModel(f"cannot be loaded: {reason}", f"{path.name} must be {wanted}.")
 
 
 def _padding(tokenizer: Any) -> int:

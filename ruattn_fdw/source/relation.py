@@ -18,6 +18,7 @@ from ruattn_fdw.source.ids import IdType, check_type, find_id_type
 
 VECTOR_KINDS = ("real[]", "double precision[]", "vector", "halfvec")
 SET_KINDS = ("vector[]", "halfvec[]")
+TEXT_KINDS = ("text",)
 READABLE_KINDS = "rpmvf"
 SYSTEM_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast")
 KIND_NAMES = {

@@ -11,6 +11,7 @@ from ruattn_fdw.tables.cross_attention import CrossAttention
 from ruattn_fdw.tables.gat_search import GatSearch
 from ruattn_fdw.tables.mha_search import MhaSearch
 from ruattn_fdw.tables.moe_route import MoeRoute
+from ruattn_fdw.tables.neural_rerank import NeuralRerank
 from ruattn_fdw.tables.sliding_attention import SlidingAttention
 
 TABLES: dict[str, type[AttentionTable]] = {
@@ -24,6 +25,7 @@ TABLES: dict[str, type[AttentionTable]] = {
         SlidingAttention,
         GatSearch,
         MoeRoute,
+        NeuralRerank,
         AttentionIndexes,
     )
 }

@@ -45,8 +45,13 @@ def check_error(db: psycopg.Connection[Any], block: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_sql_block_answers(document: str, connect: Callable[..., psycopg.Connection[Any]]) -> None:
+def test_every_sql_block_answers(
+    document: str, connect: Callable[..., psycopg.Connection[Any]], rerank_setting: str
+) -> None:
+    if "FROM neural_rerank" in (ROOT / document).read_text():
+        pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
     db = connect()
+    db.execute(f"SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode())
     load_sample(db, read_sample(), lambda: None)
     for fails, block in sql_blocks(document):
         if fails:

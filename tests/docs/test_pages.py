@@ -80,7 +80,11 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert match[2][1:] in anchors, match[0]
 
 
-def test_the_query_of_every_hint_answers_on_the_sample(db: psycopg.Connection[Any]) -> None:
+def test_the_query_of_every_hint_answers_on_the_sample(
+    db: psycopg.Connection[Any], rerank_setting: str
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
+    db.execute(f"SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode())
     load_sample(db, read_sample(), lambda: None)
     db.execute("CREATE TABLE links AS SELECT 1::bigint AS source, id AS target FROM documents WHERE id < 100")
     for name, handler in TABLES.items():

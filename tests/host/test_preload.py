@@ -70,6 +70,23 @@ def test_several_sessions_at_once(preloaded: Server) -> None:
     assert found == [expected] * len(settings)
 
 
+def test_a_model_is_loaded_after_the_fork(preloaded: Server, rerank_setting: str) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
+    with psycopg.connect(preloaded.uri(), autocommit=True) as session:
+        session.execute(
+            f"SET ruattn_fdw.threads = 2; SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode()
+        )
+        session.execute(
+            "CREATE TABLE texts AS SELECT * FROM (VALUES (1, 'a bird'), (2, 'a stone')) v (id, body)"
+        )
+        rows = session.execute(
+            "SELECT id FROM neural_rerank"
+            " WHERE table_name = 'texts' AND query_text = 'stone' AND model = 'overlap'"
+        ).fetchall()
+        session.execute("DROP TABLE texts")
+    assert rows == [(2,), (1,)]
+
+
 def test_a_cancel_still_works(preloaded: Server) -> None:
     with psycopg.connect(preloaded.uri(), autocommit=True) as session:
         session.execute("SET statement_timeout = 100")

@@ -21,7 +21,13 @@ class FakeHost:
         self.column_list = list(COLUMNS)
         self.key_column = "id"
         self.names = ["documents", "archive.letters"]
-        self.settings = {"threads": 1, "max_memory": 2**30, "features": "all", "python": "/usr/bin/python3"}
+        self.settings = {
+            "threads": 1,
+            "max_memory": 2**30,
+            "features": "all",
+            "python": "/usr/bin/python3",
+            "rerank_models": "",
+        }
         self.null_ids = ()
         self.selected = []
         self.checks = 0
@@ -57,6 +63,9 @@ class FakeHost:
 
     def check_interrupts(self):
         self.checks += 1
+
+    def interrupted(self):
+        return False
 
     def setting(self, name):
         return self.settings[name]
