@@ -1,26 +1,38 @@
-"""Every SQL example runs on the demo's data, and each of its queries answers with rows."""
+"""Every example runs on the demo's data, and each of its queries answers with rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from ruattn_fdw.examples import client
 
 import ruattn_fdw
 from ruattn_fdw.cli.sample import load_sample, read_sample
+from ruattn_fdw.server.server import Server
 
-EXAMPLES = sorted((Path(ruattn_fdw.__file__).parent / "examples").glob("*.sql"))
+FOLDER = Path(ruattn_fdw.__file__).parent / "examples"
+EXAMPLES = sorted(FOLDER.glob("*.sql"))
+WITH_PGVECTOR = [
+    example for example in EXAMPLES if "CREATE EXTENSION IF NOT EXISTS vector" in example.read_text()
+]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_every_query_of_an_example_answers(
-    example: Path, connect: Callable[..., psycopg.Connection[Any]]
-) -> None:
-    db = connect()
+@pytest.fixture
+def sample(db: psycopg.Connection[Any], rerank_setting: str) -> psycopg.Connection[Any]:
+    """A database with the demo's data, where models are offered."""
+    db.execute(f"SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode())
     load_sample(db, read_sample(), lambda: None)
+    return db
+
+
+def check(db: psycopg.Connection[Any], example: Path) -> None:
+    """Run an example."""
+    if example.stem == "neural_rerank":
+        pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
     cursor = db.execute(example.read_text().encode())
     counts = [cursor.rowcount]
     while cursor.nextset():
@@ -29,7 +41,31 @@ def test_every_query_of_an_example_answers(
     assert all(counts)
 
 
+@pytest.mark.parametrize("example", sorted({*EXAMPLES} - {*WITH_PGVECTOR}), ids=lambda path: path.stem)
+def test_every_query_of_an_example_answers(example: Path, sample: psycopg.Connection[Any]) -> None:
+    check(sample, example)
+
+
+@pytest.mark.parametrize("example", WITH_PGVECTOR, ids=lambda path: path.stem)
+def test_every_query_of_an_example_with_pgvector_answers(
+    example: Path, pgvector: None, sample: psycopg.Connection[Any]
+) -> None:
+    check(sample, example)
+
+
+def test_the_client_finds_a_cook_and_agrees_with_numpy(
+    sample: psycopg.Connection[Any], server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.main(server.uri(), sample.info.dbname)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[7].endswith("  cook")
+    score, again = re.findall(r"\d\.\d{6}", lines[-1])
+    assert float(again) == pytest.approx(float(score), abs=2e-6)
+
+
 def test_every_example_is_listed() -> None:
     listed = (Path(__file__).parents[2] / "examples" / "README.md").read_text()
     assert EXAMPLES
-    assert [example.name for example in EXAMPLES if f"`{example.name}`" not in listed] == []
+    assert [
+        example.name for example in [*EXAMPLES, FOLDER / "client.py"] if f"`{example.name}`" not in listed
+    ] == []
