@@ -15,8 +15,10 @@ from .edges import MakeEdgeScorer, WeighGraph
 from .errors import InvalidOption, InvalidShape, shown
 from .options import Interval, Option, Value
 from .problem import BatchProblem, Options, Problem
+from .projections import NOTHING, Projections
 from .sets import SetProblem
 from .softmax import State, exponentials
+from .trained import Training
 from .weights import BatchWeights, Weights
 
 FEATURES = ("attention", "flash", "graph", "hyperbolic", "moe")
@@ -176,7 +178,8 @@ class Mechanism:
     stands in for learned ones, in a word or two. floats: numbers held to score a key of some width. whole:
     vectors cannot be cut into heads. flat: with `weigh_sets`, rows may be single vectors too. score_keys:
     what can be computed of keys alone, where a logit needs more than `features`. experts: those that `weigh`
-    asks, each of which attends by scaled dot products.
+    asks, each of which attends by scaled dot products. training: the weights that it takes out of a set. With
+    such: projections of the vectors, which whoever reads these makes, and the heads that it was trained with.
     """
 
     name: str
@@ -218,6 +221,9 @@ class Mechanism:
     flat: bool = False
     score_keys: MakeScoreKeys | None = None
     experts: MakeExperts | None = None
+    training: Training | None = None
+    projections: Projections = NOTHING
+    heads: int | None = None
 
     def preset(self, alias: str) -> Mechanism:
         """The mechanism as this alias names it: with the defaults that the alias stands for."""
@@ -246,7 +252,7 @@ class Mechanism:
     @property
     def default_num_heads(self) -> int:
         """Number of heads where none is given."""
-        return 8 if self.multi_head_family else 1
+        return self.heads or (8 if self.multi_head_family else 1)
 
     @property
     def default_temperature(self) -> float | None:
@@ -283,6 +289,7 @@ def parse_num_heads(mechanism: Mechanism, given: object, dimensions: int) -> int
             f"num_heads is {heads}, {mechanism.name} takes whole vectors",
             "Leave num_heads out, or set it to 1.",
         )
+    check_trained_heads(mechanism, heads)
     if dimensions % heads:
         fits = ", ".join(str(h) for h in range(1, min(dimensions, 256) + 1) if dimensions % h == 0)
         raise InvalidShape(
@@ -290,6 +297,14 @@ def parse_num_heads(mechanism: Mechanism, given: object, dimensions: int) -> int
             f"Each head takes an equal slice of the vector. Values that fit: {fits}.",
         )
     return heads
+
+
+def check_trained_heads(mechanism: Mechanism, heads: int) -> None:
+    """Raise InvalidShape unless the weights are for so many heads."""
+    if mechanism.heads not in (None, heads):
+        raise InvalidShape(
+            f"num_heads is {heads}, the weights are those of {mechanism.heads} heads", "Leave num_heads out."
+        )
 
 
 def json_schema(mechanism: Mechanism) -> dict[str, object]:

@@ -14,7 +14,7 @@ from ruattn_fdw.parameters import OPERATION
 from ruattn_fdw.tables import TABLES
 
 LIBRARY = "$libdir/ruattn_fdw"
-HAND_WRITTEN = ("wrapper.sql", "type.sql", "operators.sql", "pool.sql", "index.sql")
+HAND_WRITTEN = ("wrapper.sql", "type.sql", "operators.sql", "pool.sql", "index.sql", "weights.sql")
 
 CONTROL = """\
 comment = '{comment}'

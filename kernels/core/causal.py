@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..problem import Problem
+from ..projections import LAYER
 from .dot import dot_scorer
 
 
@@ -30,4 +31,5 @@ MECHANISM = Mechanism(
     scorer=dot_scorer,
     ordered=always,
     visible=not_after,
+    training=LAYER,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..mechanism import Mechanism
+from ..projections import LAYER
 from .dot import DOT_FEATURES, dot_scorer
 
 MECHANISM = Mechanism(
@@ -17,4 +18,5 @@ MECHANISM = Mechanism(
     reference="Bahdanau et al. 2015; Vaswani et al. 2017, Attention Is All You Need",
     scorer=dot_scorer,
     features=DOT_FEATURES,
+    training=LAYER,
 )

@@ -14,6 +14,7 @@ from ..arrays import BLOCK_BYTES, F64, Checkpoint, Floats, uninterrupted
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import LAYER
 from ..softmax import State, merge
 from .dot import DOT_FEATURES, dot_scorer
 
@@ -120,4 +121,5 @@ MECHANISM = Mechanism(
     scorer=dot_scorer,
     features=DOT_FEATURES,
     normalise=online_exponentials,
+    training=LAYER,
 )

@@ -16,6 +16,7 @@ from ..errors import InvalidOption
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import SHARING_LAYER
 
 
 class GroupedScorer:
@@ -103,4 +104,5 @@ MECHANISM = Mechanism(
     scorer=GroupedScorer,
     key_widths=key_widths,
     own_values=shared_values,
+    training=SHARING_LAYER,
 )

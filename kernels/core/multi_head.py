@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..mechanism import Mechanism
+from ..projections import LAYER
 from .dot import DOT_FEATURES, dot_scorer
 
 MECHANISM = Mechanism(
@@ -19,4 +20,5 @@ MECHANISM = Mechanism(
     multi_head_family=True,
     scorer=dot_scorer,
     features=DOT_FEATURES,
+    training=LAYER,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..mechanism import Mechanism
 from ..options import Interval, Option
+from ..projections import LAYER
 from .dot import DOT_FEATURES, dot_scorer
 
 MECHANISM = Mechanism(
@@ -21,4 +22,5 @@ MECHANISM = Mechanism(
     ),
     scorer=dot_scorer,
     features=DOT_FEATURES,
+    training=LAYER,
 )

@@ -9,6 +9,7 @@ from ..core.causal import not_after
 from ..mechanism import Features, Mechanism
 from ..options import Option
 from ..problem import Options
+from ..projections import LAYER
 
 _SMALL = 1e-25
 """Kernels below it may have lost terms to float32 underflow."""
@@ -84,4 +85,5 @@ MECHANISM = Mechanism(
     features=Features(_mapped, _mapped),
     ordered=lambda options: bool(options["causal"]),
     visible=not_after,
+    training=LAYER,
 )

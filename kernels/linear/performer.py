@@ -15,6 +15,7 @@ from ..arrays import EPS32, F64, Floats, by_heads
 from ..mechanism import Features, Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import LAYER
 
 
 class PerformerScorer:
@@ -115,4 +116,5 @@ MECHANISM = Mechanism(
     kernel=True,
     features=Features(_features, _features, _exponent),
     floats=lambda width, options: max(width, int(options["features"])),
+    training=LAYER,
 )

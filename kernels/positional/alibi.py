@@ -11,6 +11,7 @@ from ..core.dot import DotScorer, dot_scorer
 from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
 from ..problem import Options, Problem
+from ..projections import LAYER
 from ..weights import Bools
 
 
@@ -78,4 +79,5 @@ MECHANISM = Mechanism(
     ordered=always,
     per_step=("slope",),
     visible=not_after_if_causal,
+    training=LAYER,
 )

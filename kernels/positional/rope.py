@@ -15,6 +15,7 @@ from ..errors import InvalidShape
 from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import LAYER
 
 
 class RotaryScorer:
@@ -90,4 +91,5 @@ MECHANISM = Mechanism(
     scope="P+pos",
     scorer_of_ages=rotary_scorer,
     ordered=always,
+    training=LAYER,
 )

@@ -13,6 +13,7 @@ from ..logits import exact_logits
 from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
 from ..problem import Problem
+from ..projections import LAYER
 from ..weights import Weights, scattered, settled
 
 
@@ -57,4 +58,5 @@ MECHANISM = Mechanism(
     ordered=always,
     per_step=("gamma",),
     weigh=weigh,
+    training=LAYER,
 )

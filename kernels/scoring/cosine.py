@@ -8,6 +8,7 @@ from ..arrays import EPS32, F64, Floats, Rows, by_heads, head_dots
 from ..mechanism import Features, Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import LAYER
 
 _SAFE_SQUARE = 1e-25
 """Sums of squares below it may have lost terms to float32 underflow."""
@@ -87,4 +88,5 @@ MECHANISM = Mechanism(
     temperature=Option("temperature", float, 0.1, Interval(0.01), "Cosines are divided by it."),
     scorer=cosine_scorer,
     features=Features(_scaled_unit, _unit),
+    training=LAYER,
 )

@@ -13,6 +13,7 @@ from ..logits import exact_logits
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Problem
+from ..projections import LAYER
 from ..softmax import plain_softmax
 from ..weights import Weights, settled
 
@@ -49,4 +50,5 @@ MECHANISM = Mechanism(
     scope="SET",
     scorer=dot_scorer,
     weigh=weigh,
+    training=LAYER,
 )

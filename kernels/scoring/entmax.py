@@ -10,6 +10,7 @@ from ..logits import exact_logits
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Problem
+from ..projections import LAYER
 from ..weights import Weights, settled
 
 _STEPS = 100
@@ -104,4 +105,5 @@ MECHANISM = Mechanism(
     weight_kind="D0",
     scorer=dot_scorer,
     weigh=weigh,
+    training=LAYER,
 )

@@ -10,6 +10,7 @@ from ..arrays import EPS32, F64, TINY32, Floats, by_heads
 from ..mechanism import Features, Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import LAYER
 
 
 class GaussianScorer:
@@ -83,4 +84,5 @@ MECHANISM = Mechanism(
     ),
     scorer=gaussian_scorer,
     features=Features(_of_queries, _of_keys),
+    training=LAYER,
 )

@@ -11,6 +11,7 @@ from ..core.dot import dot_scorer
 from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option, column
 from ..problem import Problem
+from ..projections import LAYER
 from ..weights import Bools
 
 
@@ -52,4 +53,5 @@ MECHANISM = Mechanism(
     scorer=dot_scorer,
     ordered=always,
     visible=near_or_global,
+    training=LAYER,
 )

@@ -9,6 +9,7 @@ from ..core.dot import dot_scorer
 from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
 from ..problem import Problem
+from ..projections import LAYER
 
 
 def within_window(problem: Problem) -> npt.NDArray[np.bool_]:
@@ -44,4 +45,5 @@ MECHANISM = Mechanism(
     scorer=dot_scorer,
     ordered=always,
     visible=within_window,
+    training=LAYER,
 )

@@ -12,6 +12,7 @@ from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option
 from ..positions import Positions
 from ..problem import Options, Problem
+from ..projections import LAYER
 
 Bools = npt.NDArray[np.bool_]
 _COUNT = Interval(1, 2**31 - 1)
@@ -92,4 +93,5 @@ MECHANISM = Mechanism(
     scorer=dot_scorer,
     ordered=always,
     visible=in_pattern,
+    training=LAYER,
 )

@@ -7,6 +7,7 @@ from ..heaviest import heaviest, mask
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Problem
+from ..projections import LAYER
 from ..weights import Bools
 
 
@@ -32,4 +33,5 @@ MECHANISM = Mechanism(
     weight_kind="D0",
     scorer=dot_scorer,
     visible=among_best,
+    training=LAYER,
 )

@@ -16,6 +16,7 @@ from ..logits import overflow
 from ..mechanism import Mechanism
 from ..options import Interval, Option, column
 from ..problem import BatchProblem
+from ..projections import LAYER
 from ..weights import BatchWeights
 
 
@@ -110,4 +111,5 @@ MECHANISM = Mechanism(
     scope="BATCH",
     temperature=None,
     weigh_batch=weigh_batch,
+    training=LAYER,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import psycopg
@@ -28,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "demo", parents=[where], help="a first query on a sample of real embeddings"
     )
-    command.set_defaults(run=_demo)
+    command.set_defaults(run=_needing("embedded", "demo", "run"))
     for name, run, text in (
         ("install", install.install, "put the extension into a server that is installed already"),
         ("uninstall", install.uninstall, "take the extension out of a server"),
@@ -39,17 +40,22 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", parents=[where], help="what works, and how to mend what does not")
     command.add_argument("--pg-config", metavar="PATH", help=f"{PG_CONFIG}, instead of the embedded one")
     command.set_defaults(run=doctor.run)
+    _weights_commands(commands.add_parser("weights", help="sets of learned weights"), where)
     return top
 
 
-def _demo(options: argparse.Namespace) -> None:
-    try:
-        from ruattn_fdw.cli import demo
-    except ModuleNotFoundError as error:
-        raise ServerError(
-            f"the module {error.name} is not installed", "pip install 'ruattn-fdw[embedded]'"
-        ) from error
-    demo.run(options)
+def _needing(extra: str, module: str, function: str) -> Callable[[argparse.Namespace], object]:
+    """A command of a module that needs what an extra of the package brings."""
+
+    def run(options: argparse.Namespace) -> object:
+        try:
+            return getattr(import_module(f"ruattn_fdw.cli.{module}"), function)(options)
+        except ModuleNotFoundError as error:
+            raise ServerError(
+                f"the module {error.name} is not installed", f"pip install 'ruattn-fdw[{extra}]'"
+            ) from error
+
+    return run
 
 
 def _server_options() -> argparse.ArgumentParser:
@@ -74,6 +80,33 @@ def _server_commands(server: argparse.ArgumentParser, where: argparse.ArgumentPa
     ):
         action = actions.add_parser(name, parents=[where], help=text, allow_abbrev=False)
         action.set_defaults(run=run)
+
+
+def _weights_commands(weights: argparse.ArgumentParser, where: argparse.ArgumentParser) -> None:
+    database = argparse.ArgumentParser(add_help=False, parents=[where])
+    database.add_argument(
+        "--uri", help="the server (default: what PGHOST and so on say, else the embedded one)"
+    )
+    database.add_argument("--database", metavar="NAME", help="the database there")
+    actions = weights.add_subparsers(required=True, metavar="ACTION")
+
+    def add(name: str, function: str, text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, parents=[database], help=text)
+        action.set_defaults(run=_needing("weights", "weights", function))
+        return action
+
+    action = add("load", "load", "store the weights of an attention layer out of a safetensors file")
+    action.add_argument("file", type=Path, metavar="FILE")
+    action.add_argument("--prefix", default="", help="what the names of the layer's tensors begin with")
+    _new_set(action)
+    add("list", "show_all", "list the sets")
+    for name, text in (("show", "list the tensors of a set"), ("drop", "remove a set")):
+        add(name, name, text).add_argument("name", metavar="NAME")
+
+
+def _new_set(action: argparse.ArgumentParser) -> None:
+    action.add_argument("--as", dest="name", metavar="NAME", required=True, help="name of the set")
+    action.add_argument("--replace", action="store_true", help="write a set anew that is there already")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

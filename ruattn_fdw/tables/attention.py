@@ -23,7 +23,7 @@ from ruattn_fdw.report import Report
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows, check_dimensions
-from ruattn_fdw.tables import naming, ordering, shared
+from ruattn_fdw.tables import models, naming, ordering, shared
 from ruattn_fdw.tables.answers import name_row
 from ruattn_fdw.tables.mha_search import (
     COST_OF_READING_A_ROW,
@@ -88,8 +88,6 @@ ATTENTION = Table(
     source_row=SourceRow("query_id", "query_table", "query_id_column", "query_column"),
 )
 
-UNUSED = {"model": "mechanisms with a named weight set"}
-
 
 class Attention(AttentionTable):
     """Reads keys, values and queries, and yields the outputs block by block, queries by id."""
@@ -100,34 +98,39 @@ class Attention(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read all, then attend as far as rows are asked for."""
-        shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.settle_mechanism(arguments, ATTENTION.name)
         options = shared.kernel_settings(mechanism, arguments)["options"]
         with report.timing("check"):
             source = settle_sources(arguments, mechanism, options)
             asking = query_source(arguments, source)
-        keys = read_rows(source, arguments["candidates"], memo.setdefault("keys", {}), report)
+        read = read_rows(source, arguments["candidates"], memo.setdefault("keys", {}), report)
         queries = _one_query(arguments) if asking is None else _sorted(asking, memo, report)
         if not len(queries):
             return iter(())
-        shared.check_memory("keys and queries", keys.keyset, queries.keyset)
+        shared.check_memory("keys and queries", read.keyset, queries.keyset)
+        with report.timing("kernel"), shared.kernel_errors():
+            queries = models.project_queries(mechanism, queries, asking.label if asking else "query")
+            keys = models.project_keys(mechanism, read, source.label)
         shared.check_pairs(mechanism, len(queries), len(keys))
         settings = shared.many_settings(mechanism, arguments, queries.width)
         fitting = shared.key_widths(mechanism, queries.width, settings.heads, settings.options)
         check_dimensions(queries.keyset[0], keys, source, fitting)
         shared.send_remark(mechanism, keys.keyset, settings.heads, settings.options, memo)
+        with report.timing("kernel"), shared.kernel_errors():
+            values = models.project_values(read, queries.width, settings, source.label)
         blocks = outputs(
             settings,
             queries.keys,
             keys.keyset,
-            keys.values,
+            values,
             place=_places(arguments, queries, keys, asking is not None),
             ids=keys.ids,
             columns=keys.numbers,
             entropy="entropy" in wanted,
             checkpoint=host_api.check_interrupts,
         )
-        return _emit(blocks, queries, asking is not None, partial(name_row, source, keys), report)
+        made = (models.project_output(mechanism, block) for block in blocks)
+        return _emit(made, queries, asking is not None, partial(name_row, source, keys), report)
 
     def cost(self, arguments: Arguments) -> Cost:
         """Every query is compared with every key."""
@@ -137,7 +140,6 @@ class Attention(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, sources and parameters in effect."""
-        shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.explain_mechanism(arguments, ATTENTION.name)
         lines = [mechanism, *explain_source(arguments, ATTENTION.name)]
         if arguments.known("query_table") is not None:

@@ -22,7 +22,7 @@ from ruattn_fdw.source.batch import Batch
 from ruattn_fdw.source.ids import as_id
 from ruattn_fdw.source.relation import Source
 from ruattn_fdw.source.rows import NO_ROWS, Rows, read_vector
-from ruattn_fdw.tables import shared
+from ruattn_fdw.tables import models, shared
 from ruattn_fdw.tables.answers import answer_batches
 from ruattn_fdw.threads import THREADS
 
@@ -37,12 +37,14 @@ def search_codes(
     report: Report,
 ) -> Iterator[Batch] | None:
     """The answer, which is the same as from the keys themselves; None where codes cannot give it."""
-    if arguments["candidates"] is not None or not serves(mechanism, settings["options"], arguments["k"]):
+    if arguments["candidates"] is not None or mechanism.projections.key is not None:
+        return None
+    if not serves(mechanism, settings["options"], arguments["k"]):
         return None
     rows = read_coded(source, memo, report)
     if rows is None:
         return None
-    query = _find_query(arguments, source, rows, report)
+    query = models.project_query(mechanism, _find_query(arguments, source, rows, report))
     if len(rows) and rows.width != len(query):
         return None
     answer = _answer(mechanism, query, rows, arguments, settings, report)

@@ -19,7 +19,7 @@ from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows
-from ruattn_fdw.tables import naming, ordering, shared
+from ruattn_fdw.tables import models, naming, ordering, shared
 from ruattn_fdw.tables.answers import name_row
 from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, STARTUP_COST
 from ruattn_fdw.threads import THREADS
@@ -70,8 +70,6 @@ CROSS = Table(
     source_row=SourceRow("doc_id", "document_table", "document_id_column", "document_column"),
 )
 
-UNUSED = {"model": "mechanisms with a named weight set"}
-
 
 class CrossAttention(AttentionTable):
     """Reads both relations, and yields the answers of one block of queries after the other, queries by id."""
@@ -82,7 +80,6 @@ class CrossAttention(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read both, then attend as far as rows are asked for."""
-        shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.settle_mechanism(arguments, CROSS.name, ("document_table", "document_column"))
         options = shared.kernel_settings(mechanism, arguments)["options"]
         with report.timing("check"):
@@ -94,6 +91,9 @@ class CrossAttention(AttentionTable):
         shared.check_pairs(mechanism, len(queries), len(documents))
         if not len(queries) or not len(documents):
             return iter(())
+        with report.timing("kernel"), shared.kernel_errors():
+            queries = models.project_queries(mechanism, queries, asking.label)
+            documents = models.project_keys(mechanism, documents, answering.label)
         settings = shared.many_settings(mechanism, arguments, queries.width)
         _check_dimensions(queries, asking, documents, answering, settings)
         shared.send_remark(mechanism, documents.keyset, settings.heads, settings.options, memo)
@@ -120,7 +120,6 @@ class CrossAttention(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, both relations and parameters in effect."""
-        shared.refuse_unused(arguments, UNUSED)
         lines = [shared.explain_mechanism(arguments, CROSS.name, ("document_table", "document_column"))]
         unknown = [arguments[n] for n in CROSS_SOURCES if isinstance(arguments[n], Unknown)]
         if unknown:

@@ -105,8 +105,6 @@ SEARCH = Table(
     source_row=SourceRow("node_id", "node_table", "node_id_column", "feature_column"),
 )
 
-UNUSED = {"model": "mechanisms with a named weight set"}
-
 
 class GatSearch(AttentionTable):
     """Walks from the query node along the edges, or spreads over all that it leads to."""
@@ -117,7 +115,6 @@ class GatSearch(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Rank the nodes that were reached."""
-        shared.refuse_unused(arguments, UNUSED)
         mechanism = graph.settle_mechanism(arguments)
         with report.timing("check"):
             options = graph.settle_options(mechanism, arguments)
@@ -138,7 +135,6 @@ class GatSearch(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism and its weights, nodes, edges and how they are read, parameters in effect."""
-        shared.refuse_unused(arguments, UNUSED)
         return explain(arguments)
 
 

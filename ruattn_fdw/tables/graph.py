@@ -6,7 +6,12 @@ from typing import Any
 
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.kernels.graph.attributes import EDGE_COLUMN
-from ruattn_fdw.kernels.mechanism import Mechanism, parse_num_heads, parse_options
+from ruattn_fdw.kernels.mechanism import (
+    Mechanism,
+    check_trained_heads,
+    parse_num_heads,
+    parse_options,
+)
 from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
@@ -43,8 +48,8 @@ class Scan:
 
 def settle_mechanism(arguments: Arguments) -> Mechanism:
     """The mechanism, with the defaults that depend on it put in effect."""
-    mechanism = shared.find_mechanism(arguments["attention_type"], SEARCH)
-    arguments.settle("num_heads", 1 if mechanism.whole else HEADS)
+    mechanism = shared.chosen_mechanism(arguments, SEARCH)
+    arguments.settle("num_heads", mechanism.heads or (1 if mechanism.whole else HEADS))
     return shared.settle_mechanism(arguments, SEARCH, None)
 
 
@@ -57,8 +62,10 @@ def settle_options(mechanism: Mechanism, arguments: Arguments) -> Options:
             hint="Leave hops out; the result hop says how far a node is.",
         )
     with shared.kernel_errors():
-        if mechanism.whole and not isinstance(heads, Unknown):
-            parse_num_heads(mechanism, heads, 1)
+        if not isinstance(heads, Unknown):
+            check_trained_heads(mechanism, heads)
+            if mechanism.whole:
+                parse_num_heads(mechanism, heads, 1)
         return parse_options(mechanism, arguments["options"] or {})
 
 

@@ -21,7 +21,7 @@ def explain(arguments: Arguments) -> list[tuple[str, object]]:
 
 def _settled(arguments: Arguments) -> tuple[Mechanism, Options] | None:
     """Mechanism and options, None until they are known."""
-    if any(isinstance(arguments[name], Unknown) for name in ("attention_type", "options")):
+    if any(isinstance(arguments[name], Unknown) for name in ("attention_type", "options", "model")):
         return None
     mechanism = graph.settle_mechanism(arguments)
     return mechanism, graph.settle_options(mechanism, arguments)

@@ -20,7 +20,7 @@ from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import as_id, number_of
 from ruattn_fdw.source.relation import Source, estimated_rows, resolve
 from ruattn_fdw.source.rows import Rows, check_dimensions, read_vector
-from ruattn_fdw.tables import late_interaction, ordering, shared
+from ruattn_fdw.tables import late_interaction, models, ordering, shared
 from ruattn_fdw.tables.answers import answer_batches, name_row, ranked_batches
 from ruattn_fdw.tables.coded_search import search_codes
 from ruattn_fdw.threads import THREADS
@@ -71,10 +71,6 @@ SEARCH = Table(
     source_row=SourceRow("id"),
 )
 
-UNUSED = {
-    "model": "mechanisms with a named weight set",
-}
-
 
 class MhaSearch(AttentionTable):
     """Reads the source rows, scores them all, and yields them best first, as far as they are asked for."""
@@ -85,7 +81,6 @@ class MhaSearch(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read, score, and rank as far as rows are asked for."""
-        shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.settle_mechanism(arguments, SEARCH.name)
         late_interaction.check_parameters(mechanism, arguments)
         settings = shared.kernel_settings(mechanism, arguments)
@@ -99,6 +94,9 @@ class MhaSearch(AttentionTable):
             return found
         rows = read_rows(source, arguments["candidates"], memo, report)
         query = find_query(arguments, source, rows, report)
+        with report.timing("kernel"), shared.kernel_errors():
+            query = models.project_query(mechanism, query)
+            rows = models.project_keys(mechanism, rows, source.label)
         fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
         check_dimensions(query, rows, source, fitting)
         with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
@@ -130,7 +128,6 @@ class MhaSearch(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, source and parameters in effect."""
-        shared.refuse_unused(arguments, UNUSED)
         mechanism = shared.explain_mechanism(arguments, SEARCH.name)
         return [mechanism, *explain_source(arguments, SEARCH.name), ("Parameters", arguments.summary())]
 
@@ -187,12 +184,15 @@ def considered_rows(arguments: Arguments) -> float:
     return rows if candidates is None else min(rows, number_of(candidates))
 
 
+_SOURCE = ("table_name", "id_column", "vector_column")
+
+
 def explain_source(arguments: Arguments, operation: str) -> list[tuple[str, object]]:
     """The lines about the source, as far as the parameters that name it are known."""
-    for name in ("table_name", "id_column", "vector_column", "attention_type", "order_column", "options"):
+    for name in (*_SOURCE, "attention_type", "order_column", "options", "model"):
         if isinstance(arguments[name], Unknown):
             return [("Source", arguments[name].text)]
-    mechanism = shared.find_mechanism(arguments["attention_type"], operation)
+    mechanism = shared.chosen_mechanism(arguments, operation)
     with shared.kernel_errors():
         options = parse_options(mechanism, arguments["options"] or {})
     source = settle_source(arguments, mechanism)

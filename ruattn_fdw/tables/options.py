@@ -28,4 +28,5 @@ def check_options(table: Table, options: Mapping[str, str]) -> None:
                 )
     if "attention_type" in options:
         mechanism = shared.find_mechanism(options["attention_type"], table.name)
-        shared.kernel_settings(mechanism, arguments)
+        if "model" not in options:
+            shared.kernel_settings(mechanism, arguments)

@@ -16,7 +16,7 @@ from ruattn_fdw.kernels.keyset import as_keyset
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options, parse_temperature
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.source.relation import estimated_rows
-from ruattn_fdw.tables import declared
+from ruattn_fdw.tables import declared, models
 from ruattn_fdw.values import Unknown
 
 TABLE_NAME = Parameter(
@@ -64,7 +64,7 @@ NORMALISER = Parameter(
     "double precision[]",
     "replaces lse, one value for each head: scores are then those of a larger whole",
 )
-MODEL = Parameter("model", "text", "name of a weight set; without it projections are the identity")
+MODEL = Parameter("model", "text", "name of a set in ruattn_weights; without it nothing is learned")
 OPTIONS = Parameter("options", "jsonb", "the mechanism's own parameters, as attention_types lists them")
 
 
@@ -124,6 +124,12 @@ def find_mechanism(name: str, operation: str) -> Mechanism:
     return mechanism
 
 
+def chosen_mechanism(arguments: Arguments, operation: str) -> Mechanism:
+    """The mechanism that the parameters name, with the weights of the model if they name one."""
+    model = arguments.known("model") if "model" in arguments else None
+    return models.with_model(find_mechanism(arguments["attention_type"], operation), model, operation)
+
+
 def settle_mechanism(
     arguments: Arguments, operation: str, column: tuple[str, str] | None = ("table_name", "vector_column")
 ) -> Mechanism:
@@ -133,7 +139,7 @@ def settle_mechanism(
     """
     if column is not None:
         declared.put_in_effect(arguments, operation, *column)
-    mechanism = find_mechanism(arguments["attention_type"], operation)
+    mechanism = chosen_mechanism(arguments, operation)
     arguments.settle("num_heads", mechanism.default_num_heads)
     arguments.settle("temperature", mechanism.default_temperature)
     return mechanism
@@ -157,17 +163,17 @@ def explain_mechanism(
     if isinstance(name, Unknown):
         return "Mechanism", name.text
     mechanism = settle_mechanism(arguments, operation, column)
-    if not any(isinstance(arguments[setting], Unknown) for setting in ("temperature", "options")):
+    if not any(isinstance(arguments.get(name), Unknown) for name in ("temperature", "options", "model")):
         kernel_settings(mechanism, arguments)
     return "Mechanism", mechanism.name
 
 
 def explain_projections(arguments: Arguments, operation: str) -> tuple[str, object]:
     """The line of EXPLAIN about what stands in for learned weights, as far as it is known."""
-    for name in ("attention_type", "options"):
+    for name in ("attention_type", "options", "model"):
         if isinstance(arguments[name], Unknown):
             return "Projections", arguments[name].text
-    mechanism = find_mechanism(arguments["attention_type"], operation)
+    mechanism = chosen_mechanism(arguments, operation)
     return "Projections", mechanism.weights(kernel_settings(mechanism, arguments)["options"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.keyset import KeySet
+from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.outputs import outputs, windows
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows
-from ruattn_fdw.tables import naming, ordering, shared
+from ruattn_fdw.tables import models, naming, ordering, shared
 from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, STARTUP_COST
 from ruattn_fdw.values import Unknown
 
@@ -72,8 +74,6 @@ SLIDING = Table(
     source_row=SourceRow("id", "table_name", "id_column"),
 )
 
-UNUSED = {"model": "mechanisms with a named weight set"}
-
 
 class SlidingAttention(AttentionTable):
     """Reads the sequence, and yields the outputs of one window after the other."""
@@ -84,7 +84,6 @@ class SlidingAttention(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read the sequence, then attend window by window as far as rows are asked for."""
-        shared.refuse_unused(arguments, UNUSED)
         _check_stride(arguments)
         mechanism = shared.settle_mechanism(arguments, SLIDING.name)
         shared.kernel_settings(mechanism, arguments)
@@ -92,9 +91,9 @@ class SlidingAttention(AttentionTable):
         if not len(rows):
             return iter(())
         shared.check_pairs(mechanism, *2 * (min(len(rows), arguments["window_size"]),))
-        settings = shared.many_settings(mechanism, arguments, rows.width)
-        shared.send_remark(mechanism, rows.keyset, settings.heads, settings.options, memo)
-        return _emit(rows, arguments, settings, report)
+        asking, answering, settings = _projected(mechanism, rows, arguments, report)
+        shared.send_remark(mechanism, answering.keyset, settings.heads, settings.options, memo)
+        return _emit(asking, answering, arguments, settings, report)
 
     def cost(self, arguments: Arguments) -> Cost:
         """Every position of a window is compared with every other."""
@@ -106,7 +105,6 @@ class SlidingAttention(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, source and parameters in effect."""
-        shared.refuse_unused(arguments, UNUSED)
         lines = [shared.explain_mechanism(arguments, SLIDING.name)]
         unknown = [arguments[name] for name in _SOURCE if isinstance(arguments[name], Unknown)]
         if unknown:
@@ -166,18 +164,40 @@ def _ordered_source(arguments: Arguments) -> Source:
     return companions.with_order(source, arguments["order_column"])
 
 
-def _emit(rows: Rows, arguments: Arguments, settings: Settings, report: Report) -> Iterator[Batch]:
+def _projected(
+    mechanism: Mechanism, rows: Rows, arguments: Arguments, report: Report
+) -> tuple[Rows, Rows, Settings]:
+    """(the sequence as it asks, as it answers, with values where they are not its keys, settings)."""
+    label = "embeddings"
+    if arguments["table_name"] is not None:
+        label = f"{arguments['table_name']}.{arguments['vector_column']}"
+    with report.timing("kernel"), shared.kernel_errors():
+        asking = models.project_queries(mechanism, rows, label)
+        answering = models.project_keys(mechanism, rows, label)
+        settings = shared.many_settings(mechanism, arguments, asking.width)
+        values = models.project_values(rows, asking.width, settings, label)
+    return asking, replace(answering, values=values), settings
+
+
+def _emit(
+    asking: Rows, answering: Rows, arguments: Arguments, settings: Settings, report: Report
+) -> Iterator[Batch]:
     """A batch for each block of positions of each window."""
-    named = arguments["table_name"] is not None
+    named, rows = arguments["table_name"] is not None, answering
     for index, (start, end) in enumerate(windows(len(rows), arguments["window_size"], arguments["stride"])):
-        vectors = rows.keyset[start:end]
         blocks = outputs(
-            settings, vectors, vectors, None, entropy=False, checkpoint=host_api.check_interrupts
+            settings,
+            asking.keyset[start:end],
+            rows.keyset[start:end],
+            None if rows.values is None else rows.values[start:end],
+            entropy=False,
+            checkpoint=host_api.check_interrupts,
         )
         first = start
         while True:
             with report.timing("kernel"), shared.kernel_errors(_naming(rows, start, named)):
                 block = next(blocks, None)
+                block = block and models.project_output(settings.mechanism, block)
             if block is None:
                 break
             places = np.arange(first, first + len(block))

@@ -23,9 +23,16 @@ SERVER ruattn OPTIONS (operation 'mha_search', table_name 'corpus', id_column 'd
 ALTER FOREIGN TABLE nearest OPTIONS (DROP query);
 CREATE VIEW best AS SELECT title, score FROM nearest WHERE query = '{0,1}' AND score > 0.1;
 CREATE TABLE asked (id int PRIMARY KEY, query attention_vector);
-INSERT INTO asked VALUES (1, '{0.5,0.25}')
+INSERT INTO asked VALUES (1, '{0.5,0.25}');
+INSERT INTO ruattn_weights (name, tensor, shape, data, fitted_rows)
+VALUES ('mine', 'W_q', '{2,2}', '{0,1,1,0}', 7);
+CREATE FOREIGN TABLE mirrored (doc uuid, score real, query attention_vector)
+SERVER ruattn OPTIONS (operation 'mha_search', table_name 'corpus', id_column 'doc', num_heads '1',
+         model 'mine')
 """
 QUESTIONS = (
+    "SELECT * FROM ruattn_weights",
+    "SELECT doc, score FROM mirrored WHERE query = '{1,0}'",
     "SELECT * FROM best",
     "SELECT title, doc FROM attn.corpus WHERE query = '{1,1}' AND num_heads = 2 AND k = 4",
     "SELECT asked.id, title FROM asked JOIN nearest USING (query)",

@@ -189,7 +189,7 @@ QUERY = "query = '{1,0,0,0,0,0,0,0}'"
             "documents.title has type text, rows are ordered by numbers, dates or timestamps",
             "Valid order columns: id.",
         ),
-        (f"{QUERY} AND model = 'm'", "0A000", '"model" is used by no available mechanism', "attention_types"),
+        (f"{QUERY} AND model = 'm'", "22023", 'model "m" does not exist', "Valid models: none."),
         (
             f"{QUERY} AND query_table = 'documents'",
             "22023",

@@ -192,16 +192,7 @@ def test_candidates_and_normaliser(db: Connection[Any]) -> None:
         "normaliser = '{}'": ("22000", "normaliser has no elements"),
         "normaliser = '{NaN}'": ("22000", "normaliser has nan at position 1, every element must be finite"),
         "normaliser = '{-1000}'": ("22023", "normaliser of head 0 is -1000, the largest logit is 0.707107"),
-    }
-    check(db, PLAIN, cases)
-
-
-def test_parameters_that_no_mechanism_uses(db: Connection[Any]) -> None:
-    cases = {
-        f"{name} = {value}": ("0A000", f'parameter "{name}" is used by no available mechanism')
-        for name, value in {
-            "model": "'m'",
-        }.items()
+        "model = ''": ("22023", 'model "" does not exist'),
     }
     check(db, PLAIN, cases)
 

@@ -141,7 +141,7 @@ def test_cancel_is_asked_for_while_scoring(search, host):
         ({"query_id": 1, "options": '{"bogus": 1}'}, "22023", "bogus"),
         ({"query_id": 1, "normaliser": [1.0]}, "22023", "normaliser has 1 values, num_heads is 8"),
         ({"query_id": 1, "position": 3.0}, "0A000", 'parameter "position" is not used by multi_head'),
-        ({"query_id": 1, "model": "bert"}, "0A000", 'parameter "model" is used by no available mechanism'),
+        ({"query_id": 1, "attention_type": "hopfield", "model": "m"}, "0A000", "hopfield takes no weights"),
         ({"queries": [[1.0]]}, "0A000", 'parameter "queries" is not used by multi_head'),
         ({"query_id": 1, "order_column": "id"}, "0A000", 'parameter "order_column" is not used by'),
         ({}, "0A000", 'needs the parameter "query" or "query_id"'),

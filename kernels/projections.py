@@ -1,0 +1,126 @@
+"""What learned weights make of vectors before a mechanism sees them, and of its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .arrays import F32, Checkpoint, Floats, spans, uninterrupted
+from .errors import InvalidShape, NumericOverflow
+from .fits import LastFit
+from .trained import Tensors, Training, check_axes, check_lengths
+
+if TYPE_CHECKING:
+    from .mechanism import Mechanism
+
+_NAMES = {"q": "query", "k": "key", "v": "value", "o": "output"}
+PROJECTIONS = tuple(f"{kind}_{role}" for role in _NAMES for kind in ("W", "b"))
+"""Names of the tensors of a transformer's attention layer: x W + b for query, key, value and output."""
+
+
+class Affine:
+    """x -> x W + b in float64, rounded to float32. Equal where the numbers are."""
+
+    def __init__(self, name: str, weight: F32 | None, bias: F32 | None = None) -> None:
+        """name: that of the tensor W (d, e), None for the identity; bias (e,), None for 0."""
+        self.name, self._weight, self._bias = name, weight, bias
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Affine) and all(
+            a is b or (a is not None and b is not None and np.array_equal(a, b))
+            for a, b in ((self._weight, other._weight), (self._bias, other._bias))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.inputs))
+
+    @property
+    def inputs(self) -> int:
+        """The width d of the vectors that it takes."""
+        return len(self._weight if self._weight is not None else self._bias)  # type: ignore[arg-type]
+
+    @property
+    def outputs(self) -> int:
+        """The width e of what it gives."""
+        last = self._bias if self._bias is not None else self._weight
+        return int(last.shape[-1])  # type: ignore[union-attr]
+
+    def __call__(self, vectors: Floats, checkpoint: Checkpoint = uninterrupted) -> F32:
+        """Vectors (n, d) -> (n, e); InvalidShape for others, NumericOverflow beyond float32."""
+        if vectors.shape[1] != self.inputs:
+            raise InvalidShape(f"vectors have {vectors.shape[1]} dimensions, {self.name} takes {self.inputs}")
+        out = np.empty((len(vectors), self.outputs), np.float32)
+        weight = None if self._weight is None else self._weight.astype(np.float64)
+        with np.errstate(over="ignore"):
+            for span in spans(len(vectors), 8 * self.inputs):
+                block = vectors[span].astype(np.float64)
+                product = block if weight is None else block @ weight
+                out[span] = product if self._bias is None else product + self._bias
+                checkpoint()
+        if not np.isfinite(out).all():
+            raise NumericOverflow(
+                f"a vector times {self.name} overflows single precision", "Scale the vectors down."
+            )
+        return out
+
+
+@dataclass(frozen=True)
+class Projections:
+    """What each kind of vector goes through; None for those that stay as they are."""
+
+    query: Affine | None = None
+    key: Affine | None = None
+    value: Affine | None = None
+    output: Affine | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.query, self.key, self.value, self.output))
+
+
+NOTHING = Projections()
+"""Those of a mechanism without weights."""
+
+
+def _apply(vectors: F32, affine: Affine, checkpoint: Checkpoint) -> F32:
+    return affine(vectors, checkpoint)
+
+
+_LAST = {kind: LastFit(_apply) for kind in _NAMES.values()}
+
+
+def kept(kind: str, affine: Affine | None, vectors: F32, checkpoint: Checkpoint) -> F32:
+    """The projection of vectors (n, d), the last of its kind kept while the array is; themselves for None."""
+    return vectors if affine is None else _LAST[kind].of(vectors, affine, checkpoint=checkpoint)
+
+
+def projections_of(tensors: Tensors, shared: bool = False) -> Projections:
+    """The projections that a set holds; InvalidShape where its tensors do not go together.
+
+    shared: whether several heads of the queries may share one of the keys, which are narrower then.
+    """
+    for role in _NAMES:
+        check_axes(tensors, f"W_{role}", "in, out")
+        check_axes(tensors, f"b_{role}", "out")
+        check_lengths(tensors, (f"b_{role}", 0), (f"W_{role}", 1))
+    check_lengths(tensors, ("W_q", 1), ("W_k", 1), times=shared)
+    check_lengths(tensors, ("W_o", 0), ("W_v", 1), times=shared)
+    return Projections(**{name: _affine(tensors, role) for role, name in _NAMES.items()})
+
+
+def _affine(tensors: Tensors, role: str) -> Affine | None:
+    weight, bias = tensors.get(f"W_{role}"), tensors.get(f"b_{role}")
+    return None if weight is None and bias is None else Affine(f"W_{role}", weight, bias)
+
+
+def _bind(mechanism: Mechanism, tensors: Tensors, shared: bool) -> Mechanism:
+    return replace(mechanism, projections=projections_of(tensors, shared))
+
+
+LAYER = Training((), PROJECTIONS, partial(_bind, shared=False))
+"""Weights of a transformer's attention layer, for mechanisms that compare queries with keys."""
+
+SHARING_LAYER = Training((), PROJECTIONS, partial(_bind, shared=True))
+"""The same where heads of the queries share heads of the keys."""

@@ -1,0 +1,146 @@
+"""Layers of models in safetensors files: how they name weights, and the tensors of a set made of these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from ruattn_fdw.server.errors import ServerError
+
+Arrays = Mapping[str, np.ndarray]
+BASES = ("", "attention.", "self_attn.", "self_attention.", "attn.")
+"""What may stand between the prefix and the names of a layout."""
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Layout:
+    """names: what each tensor is called below the prefix. All but the first may be missing.
+
+    make: those that a file has, as the set holds them: vectors are rows, multiplied from the left.
+    """
+
+    names: Mapping[str, str]
+    make: Callable[[Arrays], Arrays]
+
+
+def transposed(found: Arrays) -> Arrays:
+    """Linear layers keep (out, in)."""
+    return {name: array.T if array.ndim == 2 else array for name, array in found.items()}
+
+
+def unstacked(found: Arrays) -> Arrays:
+    """A layer that keeps query, key and value in one matrix."""
+    tensors = dict(found)
+    for kind in ("W", "b"):
+        if (stacked := tensors.pop(f"{kind}_qkv", None)) is not None:
+            tensors |= {
+                f"{kind}_{role}": part for role, part in zip("qkv", np.split(stacked, 3), strict=True)
+            }
+    return transposed(tensors)
+
+
+def as_they_are(found: Arrays) -> Arrays:
+    """Tensors under our own names."""
+    return found
+
+
+def linear(query: str, key: str, value: str, output: str) -> Layout:
+    """A layout of four linear layers of these names."""
+    layers = dict(zip("qkvo", (query, key, value, output), strict=True))
+    names = {f"W_{role}": f"{layer}.weight" for role, layer in layers.items()}
+    return Layout(names | {f"b_{role}": f"{layer}.bias" for role, layer in layers.items()}, transposed)
+
+
+OWN = ("W_q", "W_k", "W_v", "W_o", "b_q", "b_k", "b_v", "b_o")
+LAYOUTS = (
+    linear("self.query", "self.key", "self.value", "output.dense"),
+    linear("q_proj", "k_proj", "v_proj", "out_proj"),
+    linear("q_proj", "k_proj", "v_proj", "o_proj"),
+    linear("q_lin", "k_lin", "v_lin", "out_lin"),
+    Layout(
+        {
+            "W_qkv": "in_proj_weight",
+            "b_qkv": "in_proj_bias",
+            "W_o": "out_proj.weight",
+            "b_o": "out_proj.bias",
+        },
+        unstacked,
+    ),
+    Layout({name: name for name in OWN}, as_they_are),
+)
+
+
+def read_layer(path: Path, prefix: str) -> Arrays:
+    """The tensors of the layer below a prefix, float32; ServerError where there is none that is known."""
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            below = {name[len(prefix) :].lstrip("."): name for name in names if _is_below(name, prefix)}
+            layout, found = _recognised(below)
+            if not found:
+                raise _unknown(prefix, names)
+            return _contiguous(
+                layout.make({tensor: _read(file, path, name) for tensor, name in found.items()})
+            )
+    except (OSError, SafetensorError) as error:
+        raise ServerError(f"{path} cannot be read as a safetensors file: {error}") from error
+
+
+def _is_below(name: str, prefix: str) -> bool:
+    return name.startswith(prefix if not prefix or prefix.endswith(".") else f"{prefix}.")
+
+
+def _recognised(below: Mapping[str, str]) -> tuple[Layout, dict[str, str]]:
+    """The layout that has most of its tensors there, and the names of these in the file."""
+    best: tuple[Layout, dict[str, str]] = (LAYOUTS[0], {})
+    for layout in LAYOUTS:
+        for base in BASES:
+            found = {t: below[base + name] for t, name in layout.names.items() if base + name in below}
+            if next(iter(layout.names)) in found and len(found) > len(best[1]):
+                best = layout, found
+    return best
+
+
+def _unknown(prefix: str, names: Sequence[str]) -> ServerError:
+    """The error for a prefix below which no layer is known, with those where there is one."""
+    firsts = [f".{next(iter(layout.names.values()))}" for layout in LAYOUTS]
+    known = dict.fromkeys(n.removesuffix(end) for n in names for end in firsts if n.endswith(end))
+    listing = ", ".join(list(known)[:SHOWN] or ["none"]) + (", ..." if len(known) > SHOWN else "")
+    where = f'below "{prefix}"' if prefix else "at the top of the file"
+    return ServerError(
+        f"there is no attention layer {where}; prefixes of the layers that are known: {listing}"
+    )
+
+
+def _read(file: Any, path: Path, name: str) -> np.ndarray:
+    kind = file.get_slice(name).get_dtype()
+    if kind not in ("F16", "F32", "F64", "BF16"):
+        raise ServerError(f"{path}: {name} holds {kind}, weights are F16, BF16, F32 or F64")
+    array: np.ndarray = _bfloats(path, name) if kind == "BF16" else file.get_tensor(name)
+    array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise ServerError(f"{path}: {name} holds NaN or infinity")
+    return array
+
+
+def _bfloats(path: Path, name: str) -> np.ndarray:
+    """A tensor of what numpy has no type for, the upper halves of float32, in a file that was checked."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(size))[name]
+        start, end = entry["data_offsets"]
+        file.seek(8 + size + start)
+        halves = np.frombuffer(file.read(end - start), "<u2")
+    numbers: np.ndarray = (halves.astype(np.uint32) << 16).view(np.float32).reshape(entry["shape"])
+    return numbers
+
+
+def _contiguous(tensors: Arrays) -> Arrays:
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}

@@ -1,0 +1,108 @@
+"""The parameter `model`: a mechanism with the weights of a set, and what these make of the vectors read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ruattn_fdw import features, host_api
+from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
+from ruattn_fdw.kernels import registry
+from ruattn_fdw.kernels.batch import Settings
+from ruattn_fdw.kernels.errors import KernelError
+from ruattn_fdw.kernels.keyset import KeySet
+from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.outputs import Outputs
+from ruattn_fdw.kernels.projections import Affine, kept
+from ruattn_fdw.kernels.trained import trained
+from ruattn_fdw.memory import check_memory
+from ruattn_fdw.source.rows import Rows
+from ruattn_fdw.source.weights import read_weights
+
+
+def with_model(mechanism: Mechanism, model: str | None, operation: str) -> Mechanism:
+    """The mechanism with the weights of the set of this name, itself for None."""
+    if model is None:
+        return mechanism
+    if mechanism.training is None:
+        raise AttentionError(
+            f'model is "{model}", but {mechanism.name} takes no weights',
+            sqlstate=NOT_SUPPORTED,
+            hint=f"Leave it out, or choose a mechanism that does: {', '.join(_takers(operation)) or 'none'}.",
+        )
+    tensors = read_weights(model)
+    try:
+        found = trained(mechanism, tensors)
+    except KernelError as error:
+        raise AttentionError(f'model "{model}": {error.message}', hint=error.hint) from error
+    return replace(found, weights=lambda options: f"{found.weights(options)} of model {model}")
+
+
+def _takers(operation: str) -> list[str]:
+    """The mechanisms of an operation that take weights and are available."""
+    works = (m for m in registry.MECHANISMS if m.training is not None and operation in m.operations)
+    return [mechanism.name for mechanism in works if features.reason(mechanism) is None]
+
+
+def project_query(mechanism: Mechanism, query: np.ndarray) -> np.ndarray:
+    """One query (d,) as the mechanism takes it."""
+    affine = mechanism.projections.query
+    if affine is None:
+        return query
+    _check_width(affine, len(query), "query")
+    vector: np.ndarray = affine(query[None])[0]
+    return vector
+
+
+def project_queries(mechanism: Mechanism, rows: Rows, label: str) -> Rows:
+    """Rows that ask, with vectors as the mechanism takes them; label: what messages call these."""
+    return _project(mechanism.projections.query, "query", rows, label)
+
+
+def project_keys(mechanism: Mechanism, rows: Rows, label: str) -> Rows:
+    """Rows that answer, the same."""
+    return _project(mechanism.projections.key, "key", rows, label)
+
+
+def _project(affine: Affine | None, kind: str, rows: Rows, label: str) -> Rows:
+    if affine is None or not len(rows):
+        return rows
+    _check_width(affine, rows.width, label)
+    _check_room(affine, len(rows))
+    return replace(rows, keyset=KeySet(kept(kind, affine, rows.keys, host_api.check_interrupts)))
+
+
+def project_values(rows: Rows, query_width: int, settings: Settings, label: str) -> np.ndarray | None:
+    """The values (n, d_v) of rows as they were read, for `outputs`; its default stands for None."""
+    mechanism, affine = settings.mechanism, settings.mechanism.projections.value
+    if not mechanism.projections or not len(rows):
+        return rows.values
+    values = rows.keys if rows.values is None else rows.values
+    if affine is not None:
+        _check_width(affine, values.shape[1], label)
+        _check_room(affine, len(rows))
+        values = kept("value", affine, values, host_api.check_interrupts)
+    if mechanism.own_values is None or (affine is None and rows.values is not None):
+        return values
+    return mechanism.own_values(
+        values, query_width, settings.heads, settings.options, host_api.check_interrupts
+    )
+
+
+def project_output(mechanism: Mechanism, block: Outputs) -> Outputs:
+    """Outputs as the weights make them of those of the mechanism."""
+    affine = mechanism.projections.output
+    return block if affine is None or block.empty.all() else replace(block, output=affine(block.output))
+
+
+def _check_width(affine: Affine, width: int, label: str) -> None:
+    if width != affine.inputs:
+        raise AttentionError(
+            f"{label} has {width} dimensions, {affine.name} of the model takes {affine.inputs}",
+            hint="Name a model that was trained on such vectors, or other vectors.",
+        )
+
+
+def _check_room(affine: Affine, rows: int) -> None:
+    check_memory("the projected vectors", 4 * rows * affine.outputs, "restrict the rows with a view")
