@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .arrays import F32
 from .errors import InvalidOption, InvalidShape
+from .options import Option
 
 if TYPE_CHECKING:
     from .mechanism import Mechanism
@@ -42,16 +43,29 @@ def trained(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
     if training is None:
         raise InvalidOption(f"{mechanism.name} takes no weights")
     taken = {name: tensors[name] for name in training.tensors if name in tensors}
-    missing = [name for name in training.required if name not in taken]
-    if missing or not taken:
-        needs = f"needs {', '.join(missing)}" if missing else f"takes {', '.join(training.tensors)}"
+    require(mechanism, tensors, training.required)
+    if not taken:
         raise InvalidOption(
-            f"{mechanism.name} {needs}, the tensors are {', '.join(sorted(tensors)) or 'none'}",
-            f"A set for {mechanism.name} has {', '.join(training.required) or 'one or more of these'}"
-            + (f"; it may have {', '.join(training.optional)}." if training.required else "."),
+            f"{mechanism.name} takes none of the tensors {', '.join(sorted(tensors))}",
+            f"A set for it has one or more of {', '.join(training.tensors)}.",
         )
     used = f"user ({', '.join(taken)})"
     return replace(training.bind(mechanism, taken), weights=lambda options: used, remark=None)
+
+
+def require(mechanism: Mechanism, tensors: Tensors, required: Sequence[str]) -> None:
+    """Raise InvalidOption unless a set has all of the tensors required."""
+    missing = [name for name in required if name not in tensors]
+    if missing:
+        raise InvalidOption(
+            f"{mechanism.name} needs {', '.join(missing)}, the tensors are {', '.join(sorted(tensors))}",
+            f"A set for it has {', '.join(required)}.",
+        )
+
+
+def without(mechanism: Mechanism, *names: str) -> tuple[Option, ...]:
+    """The options of the mechanism less those that weights make pointless."""
+    return tuple(option for option in mechanism.parameters if option.name not in names)
 
 
 def check_axes(tensors: Tensors, name: str, axes: str) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..arrays import F32, F64, Checkpoint, Floats, spans
+from ..arrays import F32, F64, Checkpoint, Floats
 from ..edges import Edges, EdgeScorer
-from ..errors import InvalidOption
+from ..errors import InvalidOption, InvalidShape
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..trained import Tensors, Training, require, without
 from ..untrained import by_init, told
 from .attributes import EDGE_COLUMN, edge_column, features_of, weights_of
-from .gat import GatScorer, GatWeights, drawn, folded, glorot, leaky
-from .gatv2 import METRIC, MetricScorer
+from .dynamic import DynamicScorer, DynamicWeights
+from .gat import GatScorer, GatWeights, drawn, folded, glorot
+from .gatv2 import METRIC, MetricScorer, dynamic_weights
+from .learned import NEGATIVE_SLOPE, check_heads, check_inputs
+
+_NAME_ONE = 'Name the column of the edge table that has them: {"edge_column": "weight"}.'
 
 
 class StaticScorer(GatScorer):
@@ -34,37 +39,6 @@ class StaticScorer(GatScorer):
         """What LeakyReLU is taken of, (E, H)."""
         result: F64 = super().sums(features, edges, checkpoint) + features_of(edges) @ self._edge
         return result
-
-
-@dataclass(frozen=True)
-class DynamicWeights:
-    """Projections (d, H, F') of neighbour and centre, (f, H, F') of the edge; attention (H, F')."""
-
-    neighbour: Floats
-    centre: Floats
-    edge: Floats
-    attention: Floats
-
-
-class DynamicScorer:
-    """Version 2: a^T LeakyReLU(W_l h_j + W_r h_i + W_e f_ij) / temperature."""
-
-    def __init__(self, weights: DynamicWeights, slope: float, temperature: float) -> None:
-        self._weights, self._slope, self._temperature = weights, slope, temperature
-
-    def __call__(self, features: F32, edges: Edges, checkpoint: Checkpoint) -> F64:
-        """Logits (E, H) of edges between rows of features (n, d)."""
-        w = self._weights
-        logits = np.empty((len(edges), len(w.attention)))
-        for span in spans(len(edges), 8 * features.shape[1]):
-            part = edges.take(np.arange(span.start, span.stop))
-            sums = np.tensordot(features[part.neighbours].astype(np.float64), w.neighbour, 1)
-            sums += np.tensordot(features[part.centres].astype(np.float64), w.centre, 1)
-            sums += np.tensordot(features_of(part), w.edge, 1)
-            np.einsum("ehf,hf->eh", leaky(sums, self._slope), w.attention, out=logits[span])
-            checkpoint()
-        logits /= self._temperature
-        return logits
 
 
 class WeightedMetricScorer(MetricScorer):
@@ -119,7 +93,7 @@ def edge_scorer(dimensions: int, heads: int, temperature: float, options: Option
     if options[EDGE_COLUMN] is None:
         raise InvalidOption(
             "edge_featured_gat with untrained weights needs features of the edges",
-            'Name the column of the edge table that has them: {"edge_column": "weight"}.',
+            _NAME_ONE,
         )
     return SeededScorer(dimensions, heads, temperature, options)
 
@@ -130,6 +104,52 @@ def _weights_of(options: Options) -> str:
         return by_init(options)
     column = options[EDGE_COLUMN]
     return METRIC + (f" + ln {column}" if column else "")
+
+
+STATIC, DYNAMIC = ("W", "a_src", "a_dst", "a_e"), ("W_l", "a", "W_r", "b_l", "b_r")
+
+
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """The mechanism with the weights of a set, which also tell the version."""
+    if "W_l" in tensors:
+        require(mechanism, tensors, ("W_l", "a", "W_e"))
+        weights = dynamic_weights(tensors)
+        first, heads = "W_l", len(weights.attention)
+    else:
+        require(mechanism, tensors, ("W", "a_src", "a_dst", "W_e", "a_e"))
+        check_heads(tensors, ["W", "W_e"], ["a_src", "a_dst", "a_e"])
+        first, heads = "W", len(tensors["a_e"])
+
+    def scorer(dimensions: int, heads: int, temperature: float, options: Options) -> EdgeScorer:
+        check_inputs(dimensions, first, tensors)
+        if options[EDGE_COLUMN] is None:
+            raise InvalidOption("edge_featured_gat with a model needs features of the edges", _NAME_ONE)
+        slope = float(options["negative_slope"])
+        if first == "W_l":
+            return _OfWidth(DynamicScorer(weights, slope, temperature), len(tensors["W_e"]))
+        nodes = GatWeights(tensors["W"], tensors["a_src"], tensors["a_dst"])
+        static = StaticScorer(nodes, tensors["W_e"], tensors["a_e"], slope, temperature)
+        return _OfWidth(static, len(tensors["W_e"]))
+
+    parameters = without(mechanism, "init", "seed", "version")
+    return replace(mechanism, parameters=parameters, edges=scorer, heads=heads)
+
+
+@dataclass(frozen=True)
+class _OfWidth:
+    """A scorer of edges that have so many features."""
+
+    scorer: EdgeScorer
+    width: int
+
+    def __call__(self, features: F32, edges: Edges, checkpoint: Checkpoint) -> F64:
+        """Logits (E, H) of edges between rows of features (n, d)."""
+        given = features_of(edges).shape[1]
+        if given != self.width:
+            raise InvalidShape(
+                f"edge_column has {given} numbers, W_e of the model takes {self.width}", _NAME_ONE
+            )
+        return self.scorer(features, edges, checkpoint)
 
 
 MECHANISM = Mechanism(
@@ -149,10 +169,11 @@ MECHANISM = Mechanism(
         edge_column("Column of the edges: a weight, or vectors of features; without it all edges are alike."),
         Option("init", str, None, ("seeded",), "Weights without a model, which are untrained."),
         Option("seed", int, 0, Interval(0, 2**31 - 1), "Seed of the weights drawn at random."),
-        Option("negative_slope", float, 0.2, Interval(0, 1), "Slope of LeakyReLU below 0."),
+        NEGATIVE_SLOPE,
     ),
     scope="GRAPH",
     edges=edge_scorer,
     remark=told("edge_featured_gat"),
     weights=_weights_of,
+    training=Training(("W_e",), STATIC + DYNAMIC, _bind),
 )

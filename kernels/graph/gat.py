@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +15,10 @@ from ..errors import InvalidOption
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import Projections
+from ..trained import Tensors, Training, without
 from ..untrained import by_init, told
+from .learned import NEGATIVE_SLOPE, check_heads, check_inputs, joined, output_of
 
 
 @dataclass(frozen=True)
@@ -157,20 +162,33 @@ def weights_of(dimensions: int, heads: int, options: Options) -> GatWeights:
     return glorot(dimensions, heads, int(options["seed"])) if seeded else _uniform(dimensions, heads)
 
 
-def edge_scorer(dimensions: int, heads: int, temperature: float, options: Options) -> GatScorer:
+WeightsOf = Callable[[int, int, Options], GatWeights]
+"""Dimensions, number of heads, options -> weights."""
+
+
+def edge_scorer(
+    dimensions: int, heads: int, temperature: float, options: Options, weights_of: WeightsOf = weights_of
+) -> GatScorer:
     """The scorer of edges with the weights that the options ask for."""
     weights = weights_of(dimensions, heads, options)
     return GatScorer(weights, float(options["negative_slope"]), temperature)
 
 
-def key_scorer(query: F64, temperature: float, options: Options, dtype: type) -> KeyScorer:
+def key_scorer(
+    query: F64, temperature: float, options: Options, dtype: type, weights_of: WeightsOf = weights_of
+) -> KeyScorer:
     """The scorer of query slices (H, d/H) with the weights that the options ask for."""
     weights = weights_of(query.size, len(query), options)
     return KeyScorer(query, weights, float(options["negative_slope"]), temperature, dtype)
 
 
 def known_keys(
-    keys: F32, heads: int, temperature: float, options: Options, checkpoint: Checkpoint
+    keys: F32,
+    heads: int,
+    temperature: float,
+    options: Options,
+    checkpoint: Checkpoint,
+    weights_of: WeightsOf = weights_of,
 ) -> KnownKeys:
     """The scorer of these keys (n, d) with the weights that the options ask for."""
     weights = weights_of(keys.shape[1], heads, options)
@@ -189,6 +207,27 @@ def projected_values(
         out[span] = keys[span] @ projection.reshape(keys.shape[1], -1)
         checkpoint()
     return out
+
+
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """gat with the weights of a set; the keys' projections are the values."""
+    check_heads(tensors, ["W"], ["a_src", "a_dst"])
+    weights = GatWeights(tensors["W"], tensors["a_src"], tensors["a_dst"])
+
+    def given(dimensions: int, heads: int, options: Options) -> GatWeights:
+        check_inputs(dimensions, "W", tensors)
+        return weights
+
+    return replace(
+        mechanism,
+        parameters=without(mechanism, "init", "seed"),
+        scorer=partial(key_scorer, weights_of=given),
+        edges=partial(edge_scorer, weights_of=given),
+        score_keys=partial(known_keys, weights_of=given),
+        own_values=None,
+        projections=Projections(value=joined(tensors, "W", ""), output=output_of(tensors)),
+        heads=len(weights.source),
+    )
 
 
 MECHANISM = Mechanism(
@@ -212,7 +251,7 @@ MECHANISM = Mechanism(
     parameters=(
         Option("init", str, None, ("seeded", "uniform"), "Weights without a model, which are untrained."),
         Option("seed", int, 0, Interval(0, 2**31 - 1), "Seed of the weights drawn at random."),
-        Option("negative_slope", float, 0.2, Interval(0, 1), "Slope of LeakyReLU below 0."),
+        NEGATIVE_SLOPE,
     ),
     scope="P+w",
     scorer=key_scorer,
@@ -221,4 +260,5 @@ MECHANISM = Mechanism(
     score_keys=known_keys,
     remark=told("gat"),
     weights=by_init,
+    training=Training(("W", "a_src", "a_dst"), ("b_o",), _bind),
 )

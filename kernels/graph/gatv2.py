@@ -1,6 +1,9 @@
-"""GATv2 (Brody, Alon and Yahav 2022) with metric weights: an edge is scored by how near its ends are."""
+"""GATv2 (Brody, Alon and Yahav 2022); without a model with metric weights: an edge is scored by how near its
+ends are."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from ..edges import Edges
 from ..errors import InvalidShape
 from ..mechanism import PAIR_OPERATIONS, Mechanism
 from ..problem import Options
+from ..projections import Projections
+from ..trained import Tensors, Training
+from .dynamic import DynamicKeyScorer, DynamicScorer, DynamicWeights
+from .learned import NEGATIVE_SLOPE, check_heads, check_inputs, joined, output_of
 
 METRIC = "metric, -||h_i - h_j||_1"
 """What stands in for learned weights."""
@@ -81,6 +88,40 @@ def slice_starts(dimensions: int, heads: int) -> Rows:
     return np.arange(heads) * length + np.minimum(np.arange(heads), longer)
 
 
+def dynamic_weights(tensors: Tensors) -> DynamicWeights:
+    """The weights of a set with W_l (d, H, F') and a (H, F'); without W_r both ends share W_l."""
+    check_heads(tensors, ["W_l", "W_r", "W_e"], ["a"])
+    heads = tensors["a"].shape
+    bias: Floats | float = 0.0
+    for name in ("b_l", "b_r"):
+        bias = bias + tensors[name].reshape(heads) if name in tensors else bias
+    centre = tensors.get("W_r", tensors["W_l"])
+    return DynamicWeights(tensors["W_l"], centre, tensors.get("W_e"), tensors["a"], bias)
+
+
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """gatv2 with the weights of a set; keys are neighbours, and their projections the values."""
+    weights = dynamic_weights(tensors)
+
+    def scorer(query: F64, temperature: float, options: Options, dtype: type) -> DynamicKeyScorer:
+        return DynamicKeyScorer(query, weights.attention, options["negative_slope"], temperature, dtype)
+
+    def edges(dimensions: int, heads: int, temperature: float, options: Options) -> DynamicScorer:
+        check_inputs(dimensions, "W_l", tensors)
+        return DynamicScorer(weights, options["negative_slope"], temperature)
+
+    key = joined(tensors, "W_l", "b_l")
+    query = joined(tensors, "W_r", "b_r") if "W_r" in tensors else key
+    return replace(
+        mechanism,
+        parameters=(NEGATIVE_SLOPE,),
+        scorer=scorer,
+        edges=edges,
+        projections=Projections(query, key, key, output_of(tensors)),
+        heads=len(weights.attention),
+    )
+
+
 MECHANISM = Mechanism(
     name="gatv2",
     aliases=("dynamic_gat",),
@@ -95,4 +136,5 @@ MECHANISM = Mechanism(
     scorer=DistanceScorer,
     edges=MetricScorer,
     weights=lambda options: METRIC,
+    training=Training(("W_l", "a"), ("W_r", "b_l", "b_r", "b_o"), _bind),
 )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from ruattn_fdw.kernels.registry import MECHANISMS
 from ruattn_fdw.server.errors import ServerError
 
 Arrays = Mapping[str, np.ndarray]
@@ -46,6 +47,21 @@ def unstacked(found: Arrays) -> Arrays:
     return transposed(tensors)
 
 
+def by_heads(found: Arrays) -> Arrays:
+    """Graph attention as PyTorch Geometric keeps it: vectors (1, H, F'), matrices (H F', in)."""
+    vectors = {name: array for name, array in found.items() if name.startswith("a")}
+    heads = next((array.shape[1] for array in vectors.values() if array.ndim == 3), 1)
+    for name, array in found.items():
+        if (name in vectors and array.ndim != 3) or (name.startswith("W") and len(array) % heads):
+            raise ServerError(f"{name} has the shape {array.shape}, which is not that of {heads} heads")
+    matrices = {
+        name: array.T.reshape(array.shape[1], heads, -1)
+        for name, array in found.items()
+        if name.startswith("W")
+    }
+    return {**found, **{name: array[0] for name, array in vectors.items()}, **matrices}
+
+
 def as_they_are(found: Arrays) -> Arrays:
     """Tensors under our own names."""
     return found
@@ -58,7 +74,9 @@ def linear(query: str, key: str, value: str, output: str) -> Layout:
     return Layout(names | {f"b_{role}": f"{layer}.bias" for role, layer in layers.items()}, transposed)
 
 
-OWN = ("W_q", "W_k", "W_v", "W_o", "b_q", "b_k", "b_v", "b_o")
+OWN = {name: name for mechanism in MECHANISMS if mechanism.training for name in mechanism.training.tensors}
+GRAPH = {"W_e": "lin_edge.weight", "b_o": "bias"}
+STATIC = {"a_src": "att_src", "a_dst": "att_dst", "a_e": "att_edge", **GRAPH}
 LAYOUTS = (
     linear("self.query", "self.key", "self.value", "output.dense"),
     linear("q_proj", "k_proj", "v_proj", "out_proj"),
@@ -73,7 +91,20 @@ LAYOUTS = (
         },
         unstacked,
     ),
-    Layout({name: name for name in OWN}, as_they_are),
+    Layout({"W": "lin.weight", **STATIC}, by_heads),
+    Layout({"W": "lin_src.weight", **STATIC}, by_heads),
+    Layout(
+        {
+            "W_l": "lin_l.weight",
+            "W_r": "lin_r.weight",
+            "b_l": "lin_l.bias",
+            "b_r": "lin_r.bias",
+            "a": "att",
+            **GRAPH,
+        },
+        by_heads,
+    ),
+    *(Layout({first: first, **OWN}, as_they_are) for first in OWN),
 )
 
 

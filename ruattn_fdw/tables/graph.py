@@ -49,7 +49,7 @@ class Scan:
 def settle_mechanism(arguments: Arguments) -> Mechanism:
     """The mechanism, with the defaults that depend on it put in effect."""
     mechanism = shared.chosen_mechanism(arguments, SEARCH)
-    arguments.settle("num_heads", mechanism.heads or (1 if mechanism.whole else HEADS))
+    arguments.settle("num_heads", 1 if mechanism.whole else HEADS)
     return shared.settle_mechanism(arguments, SEARCH, None)
 
 

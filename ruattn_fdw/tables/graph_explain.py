@@ -36,7 +36,7 @@ def _explain_mechanism(arguments: Arguments) -> list[tuple[str, object]]:
 
 def _weights(mechanism: Mechanism, options: Options) -> str:
     """What stands in for learned weights; raises where nothing does."""
-    if mechanism.edges is not None:
+    if mechanism.edges is not None and mechanism.heads is None:
         with shared.kernel_errors():
             mechanism.edges(1, 1, 1.0, options)
     return mechanism.weights(options)

@@ -140,6 +140,8 @@ def settle_mechanism(
     if column is not None:
         declared.put_in_effect(arguments, operation, *column)
     mechanism = chosen_mechanism(arguments, operation)
+    if mechanism.heads is not None and not arguments.is_given("num_heads"):
+        arguments.declare("num_heads", mechanism.heads)
     arguments.settle("num_heads", mechanism.default_num_heads)
     arguments.settle("temperature", mechanism.default_temperature)
     return mechanism

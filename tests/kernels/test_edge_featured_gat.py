@@ -10,7 +10,8 @@ import pytest
 from ruattn_fdw.kernels.arrays import uninterrupted
 from ruattn_fdw.kernels.edges import Edges
 from ruattn_fdw.kernels.errors import InvalidOption, OutOfDomain
-from ruattn_fdw.kernels.graph.edge_featured_gat import DynamicScorer, DynamicWeights, StaticScorer
+from ruattn_fdw.kernels.graph.dynamic import DynamicScorer, DynamicWeights
+from ruattn_fdw.kernels.graph.edge_featured_gat import StaticScorer
 from ruattn_fdw.kernels.graph.gat import GatWeights
 from ruattn_fdw.kernels.graph.neighbours import distinct_edges, softmax_by_centre
 from ruattn_fdw.kernels.mechanism import parse_options

@@ -119,7 +119,10 @@ def test_a_query_node_must_be_there(failure: Any, start: int, message: str) -> N
             "attention_type = 'gat' AND options = '{\"init\": \"learned\"}'",
             "init is 'learned', it must be one of",
         ),
-        ("model = 'm' AND attention_type = 'ppr_diffusion'", 'model is "m", but ppr_diffusion takes no weights'),
+        (
+            "model = 'm' AND attention_type = 'ppr_diffusion'",
+            'model is "m", but ppr_diffusion takes no weights',
+        ),
     ],
 )
 def test_parameters_out_of_their_range(failure: Any, clause: str, message: str) -> None:

@@ -184,8 +184,8 @@ REFUSED = {
     ),
     "model = 'gate'": (
         "22023",
-        'model "gate": multi_head takes W_q, ',
-        "A set for multi_head has one or more",
+        'model "gate": multi_head takes none of the tensors gate',
+        "A set for it has one or more of W_q, b_q, ",
     ),
 }
 

@@ -94,6 +94,25 @@ def make_ppr(nodes: int, edges: torch.Tensor, alpha: float) -> None:
     np.savez_compressed(FOLDER / "ppr_diffusion.npz", **{name: np.asarray(a) for name, a in arrays.items()})
 
 
+def make_layers(nodes: int) -> None:
+    """What trained layers, biases and all, make of a graph in which every node has an edge to every node."""
+    features = numbers(11, nodes, 12)
+    everywhere = torch.cartesian_prod(torch.arange(nodes), torch.arange(nodes)).T
+    arrays = {"features": features.numpy().astype(np.float32)}
+    torch.manual_seed(12)
+    for name, kind in (("gat", GATConv), ("gatv2", GATv2Conv)):
+        layer = kind(12, 3, 4).double()
+        for parameter in layer.parameters():
+            # what float32 holds exactly, biases included, which begin as 0
+            parameter.data = torch.randn_like(parameter, dtype=torch.float32).double() / 2
+        with torch.no_grad():
+            output, (ends, weights) = layer(features, everywhere, return_attention_weights=True)
+        arrays |= {f"{name}.{key}": value.numpy() for key, value in layer.state_dict().items()}
+        arrays |= {f"{name}_output": output.numpy(), f"{name}_weights": weights.numpy()}
+        arrays |= {f"{name}_source": ends[0].numpy(), f"{name}_target": ends[1].numpy()}
+    np.savez_compressed(FOLDER / "graph_layers.npz", **arrays)
+
+
 def make() -> None:
     features, edges, heads = numbers(6, 40, 10), random_graph(40, 200), 4
     save_graph("gatv2", features, metric_gatv2(10, heads, 0.2), edges)
@@ -104,3 +123,4 @@ def make() -> None:
     save_graph("gat", features, layer, edges, projection=projection, **attention)
     make_edge_featured(features, edges, heads)
     make_ppr(40, edges, 0.15)
+    make_layers(15)
