@@ -34,7 +34,7 @@ def fit(
     spherical: keys and centroids are made unit vectors, so that clusters go by the angle alone.
     """
     sample = _sample(keys, max(_SAMPLE, _SAMPLE_EACH * clusters), seed, checkpoint)
-    sample = _units(sample) if spherical else sample
+    sample = units(sample) if spherical else sample
     few = sample[:: max(1, len(sample) // max(_STARTS, _STARTS_EACH * clusters))]
     centroids = _starts(few, clusters, np.random.RandomState(seed), checkpoint)
     nearest = np.full(len(sample), -1)
@@ -44,7 +44,7 @@ def fit(
         if np.array_equal(before, nearest):
             break
         centroids = _means(sample, nearest, centroids)
-        centroids = _units(centroids) if spherical else centroids
+        centroids = units(centroids) if spherical else centroids
     return centroids
 
 
@@ -106,7 +106,7 @@ def _means(sample: F64, nearest: Rows, before: F64) -> F64:
     return centroids
 
 
-def _units(vectors: F64) -> F64:
+def units(vectors: F64) -> F64:
     """The vectors (n, d) at length 1; the zero vector stays what it is."""
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     result: F64 = vectors / np.where(lengths > 0, lengths, 1)[:, None]

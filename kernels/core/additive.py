@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from ..errors import InvalidOption
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
+from ..projections import PROJECTIONS, projections_of
+from ..trained import Tensors, Training, check_axes, check_lengths
 from ..untrained import by_init, told
 
 
@@ -91,6 +93,21 @@ def _weights(heads: int, width: int, options: Options) -> AdditiveWeights:
     return AdditiveWeights(query, key, random.uniform(-last, last, (heads, hidden)))
 
 
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """additive with the weights of a set: between vectors that are projected already w alone is left."""
+    check_axes(tensors, "w", "hidden")
+    check_lengths(tensors, ("w", 0), ("W_q", 1))
+    output = tensors["w"].astype(np.float64)
+
+    def scorer(query: F64, temperature: float, options: Options, dtype: type) -> AdditiveScorer:
+        weights = AdditiveWeights(None, None, output.reshape(len(query), -1))
+        return AdditiveScorer(query, temperature, weights, dtype)
+
+    return replace(mechanism, parameters=(), scorer=scorer, projections=projections_of(tensors))
+
+
+_REQUIRED = ("W_q", "W_k", "w")
+
 MECHANISM = Mechanism(
     name="additive",
     aliases=("bahdanau", "concat"),
@@ -111,4 +128,5 @@ MECHANISM = Mechanism(
     scorer=additive_scorer,
     remark=told("additive"),
     weights=by_init,
+    training=Training(_REQUIRED, tuple(name for name in PROJECTIONS if name not in _REQUIRED), _bind),
 )

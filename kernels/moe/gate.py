@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import kmeans
 from ..arrays import F32, F64, Checkpoint, Floats, Rows, spans, uninterrupted
-from ..errors import InvalidOption, NumericOverflow
+from ..errors import InvalidOption, InvalidShape, NumericOverflow
 from ..options import Interval, Option
+from ..trained import Tensors, check_axes
 
 ROUTE_OPTIONS = (
     Option(
@@ -37,6 +38,21 @@ def seeded_gate(dimensions: int, num_experts: int, seed: int) -> F64:
 def kmeans_gate(keys: F32, num_experts: int, seed: int, checkpoint: Checkpoint = uninterrupted) -> F64:
     """Gate vectors (E, d): centroids of keys (n, d) over sqrt(d); fewer than asked for if few rows differ."""
     return kmeans.fit(keys, num_experts, seed, checkpoint) / math.sqrt(keys.shape[1])
+
+
+def learned_gate(tensors: Tensors) -> F64:
+    """The gate vectors (E, d) of a set."""
+    check_axes(tensors, "gate", "experts, in")
+    return tensors["gate"].astype(np.float64)
+
+
+def check_width(gate: F64, vectors: Floats) -> None:
+    """Raise InvalidShape unless vectors (n, d) are as wide as those of the gate."""
+    if vectors.shape[1] != gate.shape[1]:
+        raise InvalidShape(
+            f"vectors have {vectors.shape[1]} dimensions, the gate of the model takes {gate.shape[1]}",
+            "Name a model that was fitted to such vectors, or other vectors.",
+        )
 
 
 def route(vectors: Floats, gate: F64, top_k: int) -> tuple[Rows, F64]:

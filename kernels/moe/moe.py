@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -14,8 +16,9 @@ from ..logits import exact_logits
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options, Problem
+from ..trained import Tensors, Training, without
 from ..weights import Weights, scattered, settled
-from .gate import check_top_k, kmeans_gate, route
+from .gate import check_top_k, check_width, kmeans_gate, learned_gate, route
 
 _COUNT = Interval(1, 4096)
 
@@ -34,13 +37,21 @@ class Experts:
 
 
 def _fit(keys: F32, num_experts: int, seed: int, checkpoint: Checkpoint) -> Experts:
-    gate = kmeans_gate(keys, num_experts, seed, checkpoint)
+    return _shared_out(keys, kmeans_gate(keys, num_experts, seed, checkpoint), checkpoint)
+
+
+def _share_out(keys: F32, gate: bytes, checkpoint: Checkpoint) -> Experts:
+    return _shared_out(keys, np.frombuffer(gate).reshape(-1, keys.shape[1]), checkpoint)
+
+
+def _shared_out(keys: F32, gate: F64, checkpoint: Checkpoint) -> Experts:
+    """Each key goes to the expert whose gate vector, times sqrt(d), is nearest."""
     owner = assign(keys, gate * np.sqrt(keys.shape[1]), checkpoint)
     used, owner = np.unique(owner, return_inverse=True)
     return Experts(gate[used], owner.reshape(-1))
 
 
-_LAST_FIT = LastFit(_fit)
+_LAST_FIT, _LAST_SHARES = LastFit(_fit), LastFit(_share_out)
 
 
 def experts_of(keys: F32, options: Options, checkpoint: Checkpoint) -> Experts:
@@ -50,7 +61,11 @@ def experts_of(keys: F32, options: Options, checkpoint: Checkpoint) -> Experts:
     return _LAST_FIT.of(keys, num_experts, int(options["seed"]), checkpoint=checkpoint)
 
 
-def weigh(problem: Problem) -> Weights:
+ExpertsOf = Callable[[F32, Options, Checkpoint], Experts]
+"""Keys (n, d), options -> their experts."""
+
+
+def weigh(problem: Problem, experts_of: ExpertsOf = experts_of) -> Weights:
     """a_j = g_e softmax_j(s_j) over the keys j of expert e, for the experts that the gate sends the query to.
 
     The gate sees the whole query, each expert attends by heads. The logit is s_j.
@@ -65,6 +80,21 @@ def weigh(problem: Problem) -> Weights:
         masses = np.exp(logits[:, own] - logits[:, own].max(axis=1, keepdims=True))
         head_scores[:, own] = share * masses / masses.sum(axis=1, keepdims=True)
     return scattered(settled(head_scores, logits), rows, len(problem.keys))
+
+
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """moe with the gate of a set."""
+    gate = learned_gate(tensors)
+
+    def experts(keys: F32, options: Options, checkpoint: Checkpoint) -> Experts:
+        check_width(gate, keys)
+        check_top_k(len(gate), int(options["top_k"]))
+        return _LAST_SHARES.of(keys, gate.tobytes(), checkpoint=checkpoint)
+
+    parameters = without(mechanism, "num_experts", "seed")
+    return replace(
+        mechanism, parameters=parameters, weigh=partial(weigh, experts_of=experts), experts=experts
+    )
 
 
 MECHANISM = Mechanism(
@@ -89,4 +119,5 @@ MECHANISM = Mechanism(
     weigh=weigh,
     experts=experts_of,
     weights=lambda options: "kmeans",
+    training=Training(("gate",), (), _bind),
 )

@@ -7,18 +7,22 @@ it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ..arrays import F32, F64, Checkpoint, Rows
 from ..core.dot import dot_scorer
-from ..errors import InvalidOption
+from ..errors import InvalidOption, InvalidShape
 from ..fits import LastFit
-from ..kmeans import assign, fit
+from ..kmeans import assign, fit, units
 from ..mechanism import Mechanism
 from ..options import Interval, Option
-from ..problem import Problem
+from ..problem import Options, Problem
+from ..trained import Tensors, Training, check_axes, without
 from ..weights import Bools
 
 _COUNT = Interval(1, 65536)
@@ -31,29 +35,63 @@ class Clusters(NamedTuple):
     owner: Rows
 
 
-def in_near_clusters(problem: Problem) -> Bools:
-    """Which keys (n,) are in one of the `nprobe` clusters nearest the query; whole vectors are clustered."""
+def fitted_clusters(problem: Problem) -> Clusters:
+    """The clusters of the keys themselves."""
     options, n = problem.options, len(problem.keys)
     wanted = int(options["n_clusters"] or math.ceil(math.sqrt(n)))
-    probes = int(options["nprobe"])
-    if probes > wanted:
-        raise InvalidOption(
-            f"nprobe is {probes}, n_clusters is {wanted}",
-            "There are no more clusters to look into.",
-        )
+    _check_probes(options, wanted)
     seed, rounds = int(options["seed"]), int(options["max_iter"])
-    clusters = _CLUSTERS.of(problem.keys, min(wanted, n), seed, rounds, checkpoint=problem.checkpoint)
+    return _CLUSTERS.of(problem.keys, min(wanted, n), seed, rounds, checkpoint=problem.checkpoint)
+
+
+def in_near_clusters(problem: Problem, clusters_of: Callable[[Problem], Clusters] = fitted_clusters) -> Bools:
+    """Which keys (n,) are in one of the `nprobe` clusters nearest the query; whole vectors are clustered."""
+    clusters, probes = clusters_of(problem), int(problem.options["nprobe"])
     near = np.argsort(-(clusters.centroids @ problem.query.reshape(-1)), kind="stable")[:probes]
     return np.isin(clusters.owner, near)
 
 
+def _check_probes(options: Options, clusters: int) -> None:
+    if options["nprobe"] > clusters:
+        raise InvalidOption(
+            f"nprobe is {options['nprobe']}, n_clusters is {clusters}",
+            "There are no more clusters to look into.",
+        )
+
+
 def _clusters(keys: F32, count: int, seed: int, rounds: int, checkpoint: Checkpoint) -> Clusters:
-    centroids = fit(keys, count, seed, checkpoint, rounds, spherical=True)
+    return _shared_out(keys, fit(keys, count, seed, checkpoint, rounds, spherical=True), checkpoint)
+
+
+def _share_out(keys: F32, centroids: bytes, checkpoint: Checkpoint) -> Clusters:
+    return _shared_out(keys, np.frombuffer(centroids).reshape(-1, keys.shape[1]), checkpoint)
+
+
+def _shared_out(keys: F32, centroids: F64, checkpoint: Checkpoint) -> Clusters:
     used, owner = np.unique(assign(keys, centroids, checkpoint), return_inverse=True)
     return Clusters(centroids[used], owner.reshape(-1))
 
 
-_CLUSTERS = LastFit(_clusters)
+_CLUSTERS, _SHARES = LastFit(_clusters), LastFit(_share_out)
+
+
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """routing with the centroids of a set."""
+    check_axes(tensors, "centroids", "clusters, in")
+    centroids = units(tensors["centroids"].astype(np.float64))
+
+    def given(problem: Problem) -> Clusters:
+        if problem.keys.shape[1] != centroids.shape[1]:
+            raise InvalidShape(
+                f"keys have {problem.keys.shape[1]} dimensions, centroids of the model {centroids.shape[1]}",
+                "Name a model that was fitted to such vectors, or other vectors.",
+            )
+        _check_probes(problem.options, len(centroids))
+        return _SHARES.of(problem.keys, centroids.tobytes(), checkpoint=problem.checkpoint)
+
+    parameters = without(mechanism, "n_clusters", "seed", "max_iter")
+    return replace(mechanism, parameters=parameters, visible=partial(in_near_clusters, clusters_of=given))
+
 
 MECHANISM = Mechanism(
     name="routing",
@@ -77,4 +115,5 @@ MECHANISM = Mechanism(
     scorer=dot_scorer,
     visible=in_near_clusters,
     weights=lambda options: "kmeans",
+    training=Training(("centroids",), (), _bind),
 )

@@ -8,6 +8,7 @@ squared.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from ..logits import check_range, overflow
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options, Problem
+from ..projections import PROJECTIONS, projections_of
 from ..softmax import plain_softmax
+from ..trained import Tensors, Training
 from ..weights import Weights, scattered, settled
 
 _RIDGE = 1e-6
@@ -90,6 +93,13 @@ def whitened(keys: F32, query_width: int, heads: int, options: Options, checkpoi
     return result
 
 
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """sheaf with learned maps: rho_q, rho_k and rho_v are what projects queries, keys and values."""
+    maps, *others = mechanism.parameters
+    parameters = (replace(maps, default="identity", range=("identity",)), *others)
+    return replace(mechanism, parameters=parameters, projections=projections_of(tensors))
+
+
 MECHANISM = Mechanism(
     name="sheaf",
     aliases=("sheaf_attention", "cgt"),
@@ -116,4 +126,5 @@ MECHANISM = Mechanism(
     weigh=weigh,
     own_values=whitened,
     weights=lambda options: "whitening" if options["maps"] == "whiten" else "identity",
+    training=Training((), PROJECTIONS, _bind),
 )

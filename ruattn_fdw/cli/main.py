@@ -90,9 +90,9 @@ def _weights_commands(weights: argparse.ArgumentParser, where: argparse.Argument
     database.add_argument("--database", metavar="NAME", help="the database there")
     actions = weights.add_subparsers(required=True, metavar="ACTION")
 
-    def add(name: str, function: str, text: str) -> argparse.ArgumentParser:
+    def add(name: str, function: str, text: str, module: str = "weights") -> argparse.ArgumentParser:
         action = actions.add_parser(name, parents=[database], help=text)
-        action.set_defaults(run=_needing("weights", "weights", function))
+        action.set_defaults(run=_needing("weights", module, function))
         return action
 
     action = add("load", "load", "store the weights of an attention layer out of a safetensors file")
@@ -100,8 +100,31 @@ def _weights_commands(weights: argparse.ArgumentParser, where: argparse.Argument
     action.add_argument("--prefix", default="", help="what the names of the layer's tensors begin with")
     _new_set(action)
     add("list", "show_all", "list the sets")
+    action = add("fit-experts", "fit_experts", "fit a gate of experts to the vectors of a table", "fitting")
+    action.add_argument(
+        "--experts", type=_count, default=8, metavar="N", help="number of experts (default: 8)"
+    )
+    _fitted(action)
+    action = add("fit-routing", "fit_routing", "fit clusters to the vectors of a table", "fitting")
+    action.add_argument(
+        "--clusters", type=_count, metavar="N", help="number of clusters (default: the root of the rows)"
+    )
+    _fitted(action)
     for name, text in (("show", "list the tensors of a set"), ("drop", "remove a set")):
         add(name, name, text).add_argument("name", metavar="NAME")
+
+
+def _fitted(action: argparse.ArgumentParser) -> None:
+    action.add_argument("table", metavar="TABLE")
+    action.add_argument("--column", metavar="NAME", help="the column of the vectors (default: the only one)")
+    action.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the starts (default: 0)")
+    _new_set(action)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of at least 1")
+    return int(text)
 
 
 def _new_set(action: argparse.ArgumentParser) -> None:

@@ -12,7 +12,14 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from ruattn_fdw.cli.servers import chosen
@@ -56,6 +63,11 @@ def weights_table(connection: psycopg.Connection[Any]) -> sql.Identifier:
     return sql.Identifier(found[0], "ruattn_weights")
 
 
+def progress_columns() -> tuple[ProgressColumn, ...]:
+    """What is shown of work that takes a while."""
+    return TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+
+
 def load(options: argparse.Namespace) -> None:
     """Put the weights of one layer into a set."""
     from ruattn_fdw.cli.layers import read_layer
@@ -96,8 +108,11 @@ def store(
 ) -> None:
     """Write a set, all of it or nothing, showing how far it is."""
     table = weights_table(connection)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with connection.transaction(), connection.cursor() as cursor, Progress(*columns) as progress:
+    with (
+        connection.transaction(),
+        connection.cursor() as cursor,
+        Progress(*progress_columns()) as progress,
+    ):
         if replace:
             cursor.execute(sql.SQL("DELETE FROM {} WHERE name = %s").format(table), [name])
         elif cursor.execute(sql.SQL("SELECT FROM {} WHERE name = %s").format(table), [name]).rowcount:

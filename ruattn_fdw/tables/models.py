@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +15,11 @@ from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import KernelError
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.moe import moe
+from ruattn_fdw.kernels.moe.gate import learned_gate
 from ruattn_fdw.kernels.outputs import Outputs
 from ruattn_fdw.kernels.projections import Affine, kept
-from ruattn_fdw.kernels.trained import trained
+from ruattn_fdw.kernels.trained import require, trained
 from ruattn_fdw.memory import check_memory
 from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.source.weights import read_weights
@@ -32,11 +36,26 @@ def with_model(mechanism: Mechanism, model: str | None, operation: str) -> Mecha
             hint=f"Leave it out, or choose a mechanism that does: {', '.join(_takers(operation)) or 'none'}.",
         )
     tensors = read_weights(model)
-    try:
+    with _errors_of(model):
         found = trained(mechanism, tensors)
+    return replace(found, weights=lambda options: f"{found.weights(options)} of model {model}")
+
+
+def read_gate(model: str) -> np.ndarray:
+    """The gate vectors (E, d) of a set."""
+    tensors = read_weights(model)
+    with _errors_of(model):
+        require(moe.MECHANISM, tensors, ("gate",))
+        return learned_gate(tensors)
+
+
+@contextmanager
+def _errors_of(model: str) -> Iterator[None]:
+    """The kernels' errors about the tensors of a set."""
+    try:
+        yield
     except KernelError as error:
         raise AttentionError(f'model "{model}": {error.message}', hint=error.hint) from error
-    return replace(found, weights=lambda options: f"{found.weights(options)} of model {model}")
 
 
 def _takers(operation: str) -> list[str]:

@@ -18,7 +18,7 @@ from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.relation import Source
 from ruattn_fdw.source.rows import Rows
-from ruattn_fdw.tables import naming, shared
+from ruattn_fdw.tables import models, naming, shared
 from ruattn_fdw.values import Unknown
 
 STARTUP_COST = 10.0
@@ -55,7 +55,7 @@ ROUTE = Table(
     source_row=SourceRow("id"),
 )
 
-UNUSED = {"model": "gates that are learned"}
+_OF_THE_GATE = ("options", "num_experts", "top_k", "model")
 KINDS = {
     "seeded": "seeded random projection, nothing is learned",
     "kmeans": "k-means centroids of the rows",
@@ -72,7 +72,6 @@ class MoeRoute(AttentionTable):
     ) -> Iterator[Batch]:
         """Read the rows, make the gate, and route."""
         features.require(moe.MECHANISM)
-        shared.refuse_unused(arguments, UNUSED)
         settings = gate_settings(arguments)
         if arguments["table_name"] is None:
             with report.timing("kernel"), shared.kernel_errors():
@@ -100,15 +99,18 @@ class MoeRoute(AttentionTable):
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """The gate, the source and the parameters in effect."""
         features.require(moe.MECHANISM)
-        shared.refuse_unused(arguments, UNUSED)
         lines: list[tuple[str, object]] = []
-        if not any(isinstance(arguments[name], Unknown) for name in ("options", "num_experts", "top_k")):
-            lines.append(("Gate", KINDS[gate_settings(arguments)["gate"]]))
+        model = arguments["model"]
+        if not any(isinstance(arguments[name], Unknown) for name in _OF_THE_GATE):
+            kind = gate_settings(arguments)["gate"]
+            lines.append(("Gate", f"user (gate) of model {model}" if model else KINDS[kind]))
         return [*lines, *_explain_source(arguments), ("Parameters", arguments.summary())]
 
 
 def gate_settings(arguments: Arguments) -> dict[str, Any]:
     """The options of the gate in effect; raises where they and the other parameters do not fit together."""
+    if arguments["model"] is not None:
+        return _learned(arguments, arguments["model"])
     with shared.kernel_errors():
         gate.check_top_k(arguments["num_experts"], arguments["top_k"])
         settings = options.parse(ROUTE.name, gate.ROUTE_OPTIONS, arguments["options"] or {})
@@ -120,8 +122,31 @@ def gate_settings(arguments: Arguments) -> dict[str, Any]:
     return settings
 
 
+def _learned(arguments: Arguments, model: str) -> dict[str, Any]:
+    """The gate of a model, which says how many experts there are."""
+    if arguments["options"]:
+        raise AttentionError(
+            f'options are given, but the gate is that of model "{model}"',
+            hint="They are for gates without a model: leave one of the two out.",
+        )
+    vectors = models.read_gate(model)
+    if arguments.is_given("num_experts") and arguments["num_experts"] != len(vectors):
+        raise AttentionError(
+            f'num_experts is {arguments["num_experts"]}, model "{model}" has {len(vectors)} experts',
+            hint="Leave num_experts out.",
+        )
+    arguments.declare("num_experts", len(vectors))
+    with shared.kernel_errors():
+        gate.check_top_k(len(vectors), arguments["top_k"])
+    return {"gate": model, "vectors": vectors}
+
+
 def make_gate(keys: np.ndarray, num_experts: int, settings: dict[str, Any]) -> np.ndarray:
     """Gate vectors for keys (n, d) as the settings ask for."""
+    if "vectors" in settings:
+        vectors: np.ndarray = settings["vectors"]
+        gate.check_width(vectors, keys)
+        return vectors
     if settings["gate"] == "seeded":
         return gate.seeded_gate(keys.shape[1], num_experts, settings["seed"])
     return gate.kmeans_gate(keys, num_experts, settings["seed"], host_api.check_interrupts)

@@ -227,15 +227,3 @@ def send_remark(
         remark = mechanism.remark(as_keyset(keys).dense(), heads, options)
     if remark:
         host_api.notice(remark)
-
-
-def refuse_unused(arguments: Arguments, unused: dict[str, str]) -> None:
-    """Raise if a parameter is given that no available mechanism uses; `unused` says for which it is meant."""
-    for name, purpose in unused.items():
-        if arguments[name] is not None:
-            raise AttentionError(
-                f'parameter "{name}" is used by no available mechanism',
-                sqlstate=NOT_SUPPORTED,
-                detail=f"It is meant for {purpose}.",
-                hint="The table attention_types lists the mechanisms that are available.",
-            )

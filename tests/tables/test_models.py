@@ -9,6 +9,7 @@ WEIGHTS = {f"W_{role}": RANDOM.standard_normal((8, 12)).astype(np.float32) / 4 f
 WEIGHTS |= {f"b_{role}": RANDOM.standard_normal(12).astype(np.float32) for role in "qkv"}
 WEIGHTS |= {"W_o": RANDOM.standard_normal((12, 5)).astype(np.float32), "b_o": np.arange(5, dtype=np.float32)}
 LAYERS = [m for m in MECHANISMS if m.training and "W_o" in m.training.tensors and not m.training.required]
+OPTIONS = {"grouped_query": '{"num_kv_heads": 2}', "sheaf": '{"maps": "identity"}'}
 QUERY = "(SELECT embedding FROM documents WHERE id = 3)"
 
 
@@ -42,7 +43,7 @@ def projected(documents, rows, store):
 @pytest.mark.usefixtures("projected")
 @pytest.mark.parametrize("mechanism", LAYERS, ids=lambda m: m.name)
 def test_attention_is_that_over_projected_vectors(rows, mechanism):
-    options = {"grouped_query": '{"num_kv_heads": 2}'}.get(mechanism.name, "{}")
+    options = OPTIONS.get(mechanism.name, "{}")
     heads = 1 if mechanism.whole else 2
     order = " AND order_column = 'id'" if mechanism.needs_order(_defaults(mechanism)) else ""
     settings = (

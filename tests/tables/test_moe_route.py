@@ -142,7 +142,7 @@ def test_a_table_without_rows_has_none(db: Connection[Any]) -> None:
         ("embedding = '{1,NaN}'", "embedding has nan at position 2"),
         ("embedding = '{}'", "embedding has no elements"),
         ("table_name = 'documents' AND embedding = '{1}'", "embedding and table_name are both given"),
-        ("embedding = '{1}' AND model = 'm'", 'parameter "model" is used by no available mechanism'),
+        ("embedding = '{1}' AND model = 'm'", 'model "m" does not exist'),
     ],
 )
 def test_bad_input(failure: Callable[..., Diagnostic], clauses: str, message: str) -> None:
