@@ -60,7 +60,9 @@ def mechanism(name: str) -> str:
         f"Also called {', '.join(f'`{alias}`' for alias in found.aliases)}. {found.reference}. "
         f"One query over n rows: {found.complexity} time, {found.memory} memory. "
         f"Weights of the kind {found.weight_kind}.\n",
-        f"Takes part in {', '.join(f'`{operation}`' for operation in found.operations)}.\n",
+        f"Takes part in {', '.join(f'`{operation}`' for operation in found.operations)}."
+        + ("" if found.training is None else " Takes [learned weights](../weights.md).")
+        + "\n",
     ]
     if found.parameters:
         rows = (
@@ -69,6 +71,20 @@ def mechanism(name: str) -> str:
         )
         lines.append(grid(("option", "default", ""), rows))
     return "\n".join(lines)
+
+
+def tensors(name: str) -> str:
+    """What sets of weights hold, for the mechanisms that take them."""
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for entry in registry.MECHANISMS:
+        if entry.training is not None:
+            kind = entry.training.required, entry.training.optional
+            found.setdefault(kind, []).append(_linked(entry))
+    rows = (
+        (", ".join(takers), *(", ".join(f"`{tensor}`" for tensor in tensors) for tensors in kind))
+        for kind, takers in found.items()
+    )
+    return grid(("mechanisms", "required", "optional"), rows)
 
 
 def functions(name: str) -> str:
@@ -113,6 +129,7 @@ KINDS: dict[str, Callable[[str], str]] = {
     "mechanism": mechanism,
     "functions": functions,
     "tables": tables,
+    "tensors": tensors,
 }
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 from .arrays import F32, Checkpoint, Floats, spans, uninterrupted
 from .errors import InvalidShape, NumericOverflow
 from .fits import LastFit
+from .keyset import KeySet
 from .trained import Tensors, Training, check_axes, check_lengths
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Affine:
     """x -> x W + b in float64, rounded to float32. Equal where the numbers are."""
 
     def __init__(self, name: str, weight: F32 | None, bias: F32 | None = None) -> None:
-        """name: that of the tensor W (d, e), None for the identity; bias (e,), None for 0."""
+        """weight (d, e), None for the identity; bias (e,), None for 0. name: what messages call it."""
         self.name, self._weight, self._bias = name, weight, bias
 
     def __eq__(self, other: object) -> bool:
@@ -84,16 +85,32 @@ NOTHING = Projections()
 """Those of a mechanism without weights."""
 
 
-def _apply(vectors: F32, affine: Affine, checkpoint: Checkpoint) -> F32:
-    return affine(vectors, checkpoint)
+class _Projected:
+    """Projections of the rows of one array, made when they are first asked for."""
+
+    def __init__(self, stored: F32, affine: Affine, checkpoint: Checkpoint) -> None:
+        self._affine = affine
+        self._rows = np.empty((len(stored), affine.outputs), np.float32)
+        self._known = np.zeros(len(stored), bool)
+
+    def of(self, keyset: KeySet, checkpoint: Checkpoint) -> KeySet:
+        """Those of a set of the array's rows. What its other rows hold may still change."""
+        present = np.arange(len(keyset)) if keyset.present is None else keyset.present
+        missing = present[~self._known[present]]
+        for start in range(0, len(missing), _AT_ONCE):
+            rows = missing[start : start + _AT_ONCE]
+            self._rows[rows] = self._affine(keyset.stored[rows], checkpoint)
+            self._known[rows] = True
+        return KeySet(self._rows, keyset.present)
 
 
-_LAST = {kind: LastFit(_apply) for kind in _NAMES.values()}
+_AT_ONCE = 4096
+_LAST = {kind: LastFit(_Projected) for kind in _NAMES.values()}
 
 
-def kept(kind: str, affine: Affine | None, vectors: F32, checkpoint: Checkpoint) -> F32:
-    """The projection of vectors (n, d), the last of its kind kept while the array is; themselves for None."""
-    return vectors if affine is None else _LAST[kind].of(vectors, affine, checkpoint=checkpoint)
+def kept(kind: str, affine: Affine, keyset: KeySet, checkpoint: Checkpoint) -> KeySet:
+    """The projections of keys, the last of their kind kept for as long as the array that holds them is."""
+    return _LAST[kind].of(keyset.stored, affine, checkpoint=checkpoint).of(keyset, checkpoint)
 
 
 def projections_of(tensors: Tensors, shared: bool = False) -> Projections:
@@ -112,7 +129,9 @@ def projections_of(tensors: Tensors, shared: bool = False) -> Projections:
 
 def _affine(tensors: Tensors, role: str) -> Affine | None:
     weight, bias = tensors.get(f"W_{role}"), tensors.get(f"b_{role}")
-    return None if weight is None and bias is None else Affine(f"W_{role}", weight, bias)
+    if weight is None and bias is None:
+        return None
+    return Affine(f"b_{role}" if weight is None else f"W_{role}", weight, bias)
 
 
 def _bind(mechanism: Mechanism, tensors: Tensors, shared: bool) -> Mechanism:

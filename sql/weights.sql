@@ -23,6 +23,8 @@ CREATE TABLE ruattn_weights (
         AND 'NaN' <> ALL (data) AND 'Infinity' <> ALL (data) AND '-Infinity' <> ALL (data)
     )
 );
+-- numbers of weights do not compress
+ALTER TABLE ruattn_weights ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE ruattn_weights IS 'sets of learned weights, which the parameter model of attention tables names';
 COMMENT ON COLUMN ruattn_weights.name IS 'name of the set';
 COMMENT ON COLUMN ruattn_weights.tensor IS 'what the tensor is: W_q, b_q and so on; vectors are rows, so that W_q has the shape {in, out}';

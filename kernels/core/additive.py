@@ -77,7 +77,8 @@ def additive_scorer(query: F64, temperature: float, options: Options, dtype: typ
     if options["init"] is None:
         raise InvalidOption(
             "additive needs trained weights, and none are given",
-            'Take scaled_dot, which does without, or ask for others: {"init": "identity"} or "seeded".',
+            'Name a model, take scaled_dot, which does without, or ask for others: {"init": "identity"} or '
+            '"seeded".',
         )
     heads, width = query.shape
     return AdditiveScorer(query, temperature, _weights(heads, width, options), dtype)

@@ -87,8 +87,8 @@ def edge_scorer(dimensions: int, heads: int, temperature: float, options: Option
     if options["init"] is None:
         raise InvalidOption(
             "edge_featured_gat of version 1 needs trained weights, and none are given",
-            'Take version 2, which does without: {"version": 2, "edge_column": "weight"}, or ask for '
-            'untrained weights: {"init": "seeded"}.',
+            'Name a model, take version 2, which does without: {"version": 2, "edge_column": "weight"}, or '
+            'ask for untrained weights: {"init": "seeded"}.',
         )
     if options[EDGE_COLUMN] is None:
         raise InvalidOption(
@@ -175,5 +175,5 @@ MECHANISM = Mechanism(
     edges=edge_scorer,
     remark=told("edge_featured_gat"),
     weights=_weights_of,
-    training=Training(("W_e",), STATIC + DYNAMIC, _bind),
+    training=Training(("W_e",), (*STATIC, *DYNAMIC, "b_o"), _bind),
 )

@@ -155,8 +155,8 @@ def weights_of(dimensions: int, heads: int, options: Options) -> GatWeights:
     if options["init"] is None:
         raise InvalidOption(
             "gat needs trained weights, and none are given",
-            'Take gatv2, which does without, or ask for untrained weights: {"init": "seeded"}, or {"init": '
-            '"uniform"} for the mean of the neighbours.',
+            'Name a model, take gatv2, which does without, or ask for untrained weights: {"init": "seeded"}, '
+            'or {"init": "uniform"} for the mean of the neighbours.',
         )
     seeded = options["init"] == "seeded"
     return glorot(dimensions, heads, int(options["seed"])) if seeded else _uniform(dimensions, heads)

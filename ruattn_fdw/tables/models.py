@@ -88,8 +88,13 @@ def _project(affine: Affine | None, kind: str, rows: Rows, label: str) -> Rows:
     if affine is None or not len(rows):
         return rows
     _check_width(affine, rows.width, label)
-    _check_room(affine, len(rows))
-    return replace(rows, keyset=KeySet(kept(kind, affine, rows.keys, host_api.check_interrupts)))
+    return replace(rows, keyset=_kept(kind, affine, rows.keyset))
+
+
+def _kept(kind: str, affine: Affine, keyset: KeySet) -> KeySet:
+    room = 4 * len(keyset.stored) * affine.outputs
+    check_memory("the projected vectors", room, "restrict the rows with a view")
+    return kept(kind, affine, keyset, host_api.check_interrupts)
 
 
 def project_values(rows: Rows, query_width: int, settings: Settings, label: str) -> np.ndarray | None:
@@ -97,11 +102,11 @@ def project_values(rows: Rows, query_width: int, settings: Settings, label: str)
     mechanism, affine = settings.mechanism, settings.mechanism.projections.value
     if not mechanism.projections or not len(rows):
         return rows.values
-    values = rows.keys if rows.values is None else rows.values
+    held = rows.keyset if rows.values is None else KeySet(rows.values)
     if affine is not None:
-        _check_width(affine, values.shape[1], label)
-        _check_room(affine, len(rows))
-        values = kept("value", affine, values, host_api.check_interrupts)
+        _check_width(affine, held.shape[1], label)
+        held = _kept("value", affine, held)
+    values = held.dense()
     if mechanism.own_values is None or (affine is None and rows.values is not None):
         return values
     return mechanism.own_values(
@@ -121,7 +126,3 @@ def _check_width(affine: Affine, width: int, label: str) -> None:
             f"{label} has {width} dimensions, {affine.name} of the model takes {affine.inputs}",
             hint="Name a model that was trained on such vectors, or other vectors.",
         )
-
-
-def _check_room(affine: Affine, rows: int) -> None:
-    check_memory("the projected vectors", 4 * rows * affine.outputs, "restrict the rows with a view")

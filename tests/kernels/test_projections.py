@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from ruattn_fdw.kernels.arrays import uninterrupted
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape, NumericOverflow
+from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.kernels.projections import Affine, kept, projections_of
 from ruattn_fdw.kernels.registry import MECHANISMS, find
 from ruattn_fdw.kernels.trained import trained
@@ -12,10 +14,6 @@ RANDOM = np.random.RandomState(0)
 
 def drawn(*shape):
     return RANDOM.standard_normal(shape).astype(np.float32)
-
-
-def unchecked():
-    pass
 
 
 @pytest.mark.parametrize("n", [1, 5000])
@@ -29,13 +27,28 @@ def test_a_projection_is_a_product_and_a_sum(n):
 
 def test_a_projection_is_made_anew_where_numbers_or_vectors_differ():
     vectors, weight = drawn(9, 4), drawn(4, 3)
-    first = kept("key", Affine("W_k", weight), vectors, unchecked)
-    assert kept("key", Affine("W_k", weight.copy()), vectors, unchecked) is first
-    assert kept("value", Affine("W_k", weight), vectors, unchecked) is not first
+
+    def of(weight, vectors, kind="key"):
+        return kept(kind, Affine("W_k", weight), KeySet(vectors), uninterrupted).stored
+
+    first = of(weight, vectors)
+    assert of(weight.copy(), vectors) is first
+    assert of(weight, vectors, "value") is not first
     other = weight.copy()
     other[3, 2] += 1
-    assert (kept("key", Affine("W_k", other), vectors, unchecked) != first).any()
-    assert (kept("key", Affine("W_k", other), vectors + 1, unchecked) != first).any()
+    assert (of(other, vectors) != first).any()
+    assert (of(other, vectors + 1) != first).any()
+
+
+def test_rows_that_come_later_are_projected_when_they_are_there():
+    stored, weight = drawn(9000, 4), drawn(4, 3)
+    affine, late = Affine("W_k", weight), np.array([2, 8000])
+    stored[late] = np.nan
+    early = np.setdiff1d(np.arange(9000), late)
+    found = kept("key", affine, KeySet(stored, early), uninterrupted)
+    np.testing.assert_array_equal(found.dense(), affine(stored[early]))
+    stored[late] = 1
+    np.testing.assert_array_equal(kept("key", affine, KeySet(stored), uninterrupted).dense(), affine(stored))
 
 
 def test_what_a_projection_cannot_take():

@@ -151,14 +151,25 @@ def test_explain_names_the_model_and_its_tensors(plan):
     assert "model = layer" in shown
 
 
+TABLES = {
+    "mha_search": f"table_name = 'documents' AND query = {QUERY}",
+    "attention": "table_name = 'documents' AND query_table = 'documents'",
+    "cross_attention": "query_table = 'documents' AND document_table = 'documents'",
+    "sliding_attention": "table_name = 'documents' AND order_column = 'id'",
+}
+
+
 @pytest.mark.usefixtures("store")
-def test_a_model_may_come_out_of_a_join(rows):
-    found = rows(
-        "SELECT m.name, s.id FROM (SELECT DISTINCT name FROM ruattn_weights) m JOIN mha_search s"
-        f" ON s.model = m.name WHERE s.table_name = 'documents' AND s.query = {QUERY} AND s.num_heads = 1"
-        " AND s.k = 1"
+@pytest.mark.parametrize("table", TABLES)
+def test_a_model_may_come_out_of_a_join(plan, rows, table):
+    query = (
+        "SELECT count(*) FROM (SELECT DISTINCT name FROM ruattn_weights) w"
+        f" JOIN {table} t ON t.model = w.name"
+        f" WHERE {TABLES[table]} AND t.num_heads = 2"
     )
-    assert len(found) == 1
+    assert rows(query)[0][0] >= 12
+    assert "w.name" in plan(query).replace("ruattn_weights.name", "w.name")
+    assert "of model layer" in plan(f"SELECT FROM {table} WHERE {TABLES[table]} AND model = 'layer'")
 
 
 SEARCH = f"SELECT id FROM mha_search WHERE table_name = 'documents' AND query = {QUERY} AND num_heads = 1"
