@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import F32, Checkpoint, Floats, spans, uninterrupted
+from .arrays import F32, F64, Checkpoint, Floats, spans, uninterrupted
 from .errors import InvalidShape, NumericOverflow
 from .fits import LastFit
 from .keyset import KeySet
@@ -27,7 +27,27 @@ class Affine:
 
     def __init__(self, name: str, weight: F32 | None, bias: F32 | None = None) -> None:
         """weight (d, e), None for the identity; bias (e,), None for 0. name: what messages call it."""
+        last = weight if bias is None else bias
+        assert last is not None
         self.name, self._weight, self._bias = name, weight, bias
+        self.inputs = len(last if weight is None else weight)
+        """The width d of the vectors that it takes."""
+        self.outputs = int(last.shape[-1])
+        """The width e of what it gives."""
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it is more than a sum."""
+        return self._weight is not None
+
+    def absorbed(self, queries: F64) -> tuple[F64, F64]:
+        """Vectors (H, d) and numbers (H,) with <q, x W + b> = <vector, x> + number for slices q (H, e/H)."""
+        assert self._weight is not None
+        heads = len(queries)
+        by_head = self._weight.reshape(self.inputs, heads, -1).transpose(1, 0, 2).astype(np.float64)
+        vectors = np.matmul(by_head, queries[:, :, None])[:, :, 0]
+        bias = np.zeros_like(queries) if self._bias is None else self._bias.reshape(heads, -1)
+        return vectors, (queries * bias).sum(axis=1)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Affine) and all(
@@ -37,17 +57,6 @@ class Affine:
 
     def __hash__(self) -> int:
         return hash((self.name, self.inputs))
-
-    @property
-    def inputs(self) -> int:
-        """The width d of the vectors that it takes."""
-        return len(self._weight if self._weight is not None else self._bias)  # type: ignore[arg-type]
-
-    @property
-    def outputs(self) -> int:
-        """The width e of what it gives."""
-        last = self._bias if self._bias is not None else self._weight
-        return int(last.shape[-1])  # type: ignore[union-attr]
 
     def __call__(self, vectors: Floats, checkpoint: Checkpoint = uninterrupted) -> F32:
         """Vectors (n, d) -> (n, e); InvalidShape for others, NumericOverflow beyond float32."""

@@ -49,17 +49,16 @@ def unstacked(found: Arrays) -> Arrays:
 
 def by_heads(found: Arrays) -> Arrays:
     """Graph attention as PyTorch Geometric keeps it: vectors (1, H, F'), matrices (H F', in)."""
-    vectors = {name: array for name, array in found.items() if name.startswith("a")}
-    heads = next((array.shape[1] for array in vectors.values() if array.ndim == 3), 1)
-    for name, array in found.items():
-        if (name in vectors and array.ndim != 3) or (name.startswith("W") and len(array) % heads):
-            raise ServerError(f"{name} has the shape {array.shape}, which is not that of {heads} heads")
-    matrices = {
-        name: array.T.reshape(array.shape[1], heads, -1)
-        for name, array in found.items()
-        if name.startswith("W")
-    }
-    return {**found, **{name: array[0] for name, array in vectors.items()}, **matrices}
+    tensors = dict(found)
+    vectors = [name for name in found if name.startswith("a")]
+    for name in vectors:
+        _, heads, width = found[name].shape
+        tensors[name] = found[name].reshape(heads, width)
+    for name in found:
+        if name.startswith("W"):
+            width = found[name].shape[1]
+            tensors[name] = found[name].T.reshape(width, *tensors[vectors[0]].shape)
+    return tensors
 
 
 def as_they_are(found: Arrays) -> Arrays:
@@ -117,11 +116,20 @@ def read_layer(path: Path, prefix: str) -> Arrays:
             layout, found = _recognised(below)
             if not found:
                 raise _unknown(prefix, names)
-            return _contiguous(
-                layout.make({tensor: _read(file, path, name) for tensor, name in found.items()})
-            )
+            tensors = {tensor: _read(file, path, name) for tensor, name in found.items()}
+            return _made(layout, tensors, found, path)
     except (OSError, SafetensorError) as error:
         raise ServerError(f"{path} cannot be read as a safetensors file: {error}") from error
+
+
+def _made(layout: Layout, tensors: Arrays, names: Mapping[str, str], path: Path) -> Arrays:
+    """The tensors of a set; ServerError where shapes are not those that such layers have."""
+    try:
+        made = layout.make(tensors)
+    except (ValueError, IndexError) as error:
+        shapes = ", ".join(f"{names[tensor]} {array.shape}" for tensor, array in tensors.items())
+        raise ServerError(f"{path}: the shapes are not those of a layer: {shapes}") from error
+    return {tensor: np.ascontiguousarray(array) for tensor, array in made.items()}
 
 
 def _is_below(name: str, prefix: str) -> bool:
@@ -171,7 +179,3 @@ def _bfloats(path: Path, name: str) -> np.ndarray:
         halves = np.frombuffer(file.read(end - start), "<u2")
     numbers: np.ndarray = (halves.astype(np.uint32) << 16).view(np.float32).reshape(entry["shape"])
     return numbers
-
-
-def _contiguous(tensors: Arrays) -> Arrays:
-    return {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}

@@ -47,13 +47,13 @@ def read_weights(name: str) -> Tensors:
     state = host_api.source(int(np.asarray(oids)[0]), COLUMNS)
     table = f"{quote(schema)}.ruattn_weights"
     shapes, versions = _listed(table, name)
-    provable, kept = versions is not None and state.reason is None, _KEPT.get(name)
+    provable, kept = bool(versions) and state.reason is None, _KEPT.get(name)
     if provable and kept is not None and kept[:2] == (state.identity, versions):
         return kept.tensors
     if not shapes:
         raise _no_such_set(table, name)
     tensors = {tensor: _read(table, name, tensor).reshape(shape) for tensor, shape in shapes.items()}
-    if versions is not None and provable:
+    if provable:
         _KEPT[name] = _Kept(state.identity, versions, tensors)
         _KEPT.move_to_end(name)
         if len(_KEPT) > MOST:
@@ -61,8 +61,8 @@ def read_weights(name: str) -> Tensors:
     return tensors
 
 
-def _listed(table: str, name: str) -> tuple[dict[str, list[int]], bytes | None]:
-    """The shape of each tensor, and the versions of their rows, None where these prove nothing."""
+def _listed(table: str, name: str) -> tuple[dict[str, list[int]], bytes]:
+    """The shape of each tensor, and the versions of their rows, empty where these prove nothing."""
     statement = f"""
         SELECT tensor, shape::pg_catalog.text, ctid, xmin, pg_catalog.age(xmin) FROM {table}
         WHERE name OPERATOR(pg_catalog.=) $1 ORDER BY tensor
@@ -71,8 +71,8 @@ def _listed(table: str, name: str) -> tuple[dict[str, list[int]], bytes | None]:
     (names, shapes, *numbers), _, _ = host_api.select(statement, kinds, args=(name,))
     tids, xmins, ages = (np.asarray(column) for column in numbers)
     axes = [[int(axis) for axis in shape.strip("{}").split(",")] for shape in shapes]
-    provable = not (ages < 0).any()
-    return dict(zip(names, axes, strict=True)), np.append(tids, xmins).tobytes() if provable else None
+    versions = b"" if (ages < 0).any() else np.append(tids, xmins).tobytes()
+    return dict(zip(names, axes, strict=True)), versions
 
 
 def _read(table: str, name: str, tensor: str) -> np.ndarray:

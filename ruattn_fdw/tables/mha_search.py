@@ -96,6 +96,7 @@ class MhaSearch(AttentionTable):
         query = find_query(arguments, source, rows, report)
         with report.timing("kernel"), shared.kernel_errors():
             query = models.project_query(mechanism, query)
+            mechanism = models.absorb_keys(mechanism, rows, settings["options"], source.label)
             rows = models.project_keys(mechanism, rows, source.label)
         fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
         check_dimensions(query, rows, source, fitting)

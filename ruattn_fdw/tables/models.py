@@ -11,6 +11,7 @@ import numpy as np
 from ruattn_fdw import features, host_api
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.kernels import registry
+from ruattn_fdw.kernels.absorbed import absorbing, absorbs
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import KernelError
 from ruattn_fdw.kernels.keyset import KeySet
@@ -18,6 +19,7 @@ from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.moe import moe
 from ruattn_fdw.kernels.moe.gate import learned_gate
 from ruattn_fdw.kernels.outputs import Outputs
+from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.kernels.projections import Affine, kept
 from ruattn_fdw.kernels.trained import require, trained
 from ruattn_fdw.memory import check_memory
@@ -72,6 +74,15 @@ def project_query(mechanism: Mechanism, query: np.ndarray) -> np.ndarray:
     _check_width(affine, len(query), "query")
     vector: np.ndarray = affine(query[None])[0]
     return vector
+
+
+def absorb_keys(mechanism: Mechanism, rows: Rows, options: Options, label: str) -> Mechanism:
+    """The mechanism for one query that takes keys as they were read, where it can be had."""
+    affine = mechanism.projections.key
+    if affine is None or not len(rows) or not absorbs(mechanism, options):
+        return mechanism
+    _check_width(affine, rows.width, label)
+    return absorbing(mechanism)
 
 
 def project_queries(mechanism: Mechanism, rows: Rows, label: str) -> Rows:

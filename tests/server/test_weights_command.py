@@ -101,6 +101,12 @@ def test_what_is_no_layer_is_refused(tmp_path: Path) -> None:
     save(file, {"W_q": np.array([[1, np.nan]], np.float32)})
     with pytest.raises(ServerError, match="W_q holds NaN or infinity"):
         read_layer(file, "")
+    save(file, {"in_proj_weight": np.ones((7, 4), np.float32)})
+    with pytest.raises(ServerError, match=r"not those of a layer: in_proj_weight \(7, 4\)"):
+        read_layer(file, "")
+    save(file, {"lin.weight": np.ones((7, 4), np.float32), "att_src": np.ones((1, 2, 2), np.float32)})
+    with pytest.raises(ServerError, match=r"layer: lin.weight \(7, 4\), att_src \(1, 2, 2\)"):
+        read_layer(file, "")
     save(file, {"W_q": np.array([[1, 2]])})
     with pytest.raises(ServerError, match="W_q holds I64, weights are F16"):
         read_layer(file, "")
