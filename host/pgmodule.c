@@ -200,7 +200,13 @@ module_primary_key(PyObject *self, PyObject *args)
 	return PyUnicode_FromString(key.name);
 }
 
-/* ---- check_interrupts(), interrupted(), notice(), setting() ---- */
+/* ---- caller(), check_interrupts(), interrupted(), notice(), setting() ---- */
+
+static PyObject *
+module_caller(PyObject *self, PyObject *unused)
+{
+	return Py_BuildValue("II", MyDatabaseId, GetUserId());
+}
 
 static void
 process_interrupts(void *unused)
@@ -298,6 +304,7 @@ static PyMethodDef methods[] = {
 	{"primary_key", module_primary_key, METH_VARARGS, "primary_key(oid) -> name of its only column | None"},
 	{"select", host_select, METH_VARARGS,
 	"select(sql, kinds, label, args=()) -> (columns, rows, skipped), under the caller's snapshot and privileges"},
+	{"caller", module_caller, METH_NOARGS, "caller() -> (oid of the database, oid of the role in effect)"},
 	{"source", host_source, METH_VARARGS,
 	"source(oid, columns) -> (why no copy may be kept | None, only a SELECT tells which rows, identity, leaves, "
 	"(oid, columns) of the table that a view shows | None); checks privileges"},

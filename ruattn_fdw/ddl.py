@@ -96,10 +96,12 @@ def _overload(function: Function, types: tuple[str, ...]) -> list[str]:
     strict = " STRICT" if function.strict else ""
     labels = f"LANGUAGE C {function.volatility}{strict} PARALLEL {function.parallel} COST {function.cost}"
     rows = f" ROWS {function.rows}" if function.rows else ""
+    signature = f"{function.name}({', '.join(types)})"
     return [
         f"CREATE FUNCTION {function.name}({arguments}) RETURNS {function.returns}",
         f"    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' {labels}{rows};",
-        f"COMMENT ON FUNCTION {function.name}({', '.join(types)}) IS {literal(function.help)};",
+        f"COMMENT ON FUNCTION {signature} IS {literal(function.help)};",
+        *([] if function.public else [f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC;"]),
     ]
 
 

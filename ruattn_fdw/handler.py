@@ -20,6 +20,7 @@ from ruattn_fdw.parameters import Arguments, is_locked, missing, read_options
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch, python_values
 from ruattn_fdw.source.extras import with_extras
+from ruattn_fdw.usage import counted
 
 if TYPE_CHECKING:
     from ruattn_fdw.contract import ColumnDefinition, ForeignDataWrapper, Qual, SortKey
@@ -88,6 +89,7 @@ class AttentionTable(ForeignDataWrapper):
         arguments.require_groups()
         computed = self.layout.computed(wanted)
         batches = unharmed(lambda: self.scan(arguments, computed, memo, report), memo, report)
+        batches = counted(self.declaration.name, batches, report)
         extras = [name for name in wanted if name in self.layout.extras]
         if extras:
             batches = with_extras(batches, arguments, extras, report)

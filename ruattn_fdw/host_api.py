@@ -106,6 +106,9 @@ class Host(Protocol):
     def select(self, sql: str, kinds: Sequence[str], label: str, args: Sequence[object]) -> Any:
         """The result of a read-only SELECT."""
 
+    def caller(self) -> tuple[int, int]:
+        """The database and the role in effect."""
+
     def source(self, oid: int, columns: Sequence[str]) -> Any:
         """What a source consists of, after a check of the caller's privileges."""
 
@@ -197,6 +200,11 @@ def select(
     """
     values, rows, skipped = host().select(sql, tuple(kinds), label, tuple(args))
     return list(values), int(rows), int(skipped)
+
+
+def caller() -> tuple[int, int]:
+    """The oids of the database and of the role whose privileges are in effect."""
+    return host().caller()
 
 
 def source(oid: int, columns: Sequence[str]) -> SourceState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Damageable(Protocol):
@@ -14,6 +14,14 @@ class Damageable(Protocol):
     @property
     def damaged(self) -> bool:
         """Whether it was."""
+
+
+class Scored(NamedTuple):
+    """What one scan scores: with which mechanism, how many rows of which relation, 0 for none."""
+
+    attention_type: str
+    relation: int
+    rows: int
 
 
 class Report:
@@ -30,10 +38,17 @@ class Report:
         self._since = 0.0
         self._cache: dict[str, str] = {}
         self._copies: dict[str, Damageable] = {}
+        self._scored: Scored | None = None
+        self._missed = False
+        self._lap = (0.0, 0.0, 0.0, 0.0)
 
     def count(self, label: str, number: int) -> None:
         """Add to a figure that only some tables have."""
         self._further[label] = self._further.get(label, 0) + number
+
+    def scored(self, attention_type: str, relation: int, rows: int) -> None:
+        """Keep what this scan scores."""
+        self._scored = Scored(attention_type, relation, rows)
 
     def note(self, notes: Mapping[str, object]) -> None:
         """Keep what the last scan's mechanism tells of its answer, by label."""
@@ -59,6 +74,7 @@ class Report:
     def cache(self, source: str, use: str, file: Damageable | None = None) -> None:
         """Keep how a copy of a source was used, and the file that it is in."""
         self._cache[source] = use
+        self._missed |= use != "hit"
         if file is not None:
             self._copies[source] = file
 
@@ -69,6 +85,19 @@ class Report:
     def forget_copies(self) -> None:
         """Begin anew, with other files."""
         self._copies.clear()
+
+    def take_scored(self) -> tuple[Scored | None, bool]:
+        """What the last scan scored, and whether all out of copies that were current; forgotten with this."""
+        scored, warm = self._scored, bool(self._copies) and not self._missed
+        self._scored, self._missed = None, False
+        return scored, warm
+
+    def lap(self) -> tuple[float, float, float, float]:
+        """Milliseconds in read, check, kernel and emit since this was last asked."""
+        self._turn_to(self._phase)
+        ms, (read, check, kernel, emit) = self.milliseconds, self._lap
+        self._lap = (ms["read"], ms["check"], ms["kernel"], ms["emit"])
+        return ms["read"] - read, ms["check"] - check, ms["kernel"] - kernel, ms["emit"] - emit
 
     def lines(self) -> list[tuple[str, object, str | None]]:
         """(label, value, unit) of each figure."""

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -45,6 +46,16 @@ def path_of(name: str) -> str:
 def temporary_path_of(name: str) -> str:
     """A path for this process to build such a file at."""
     return f"{path_of(name)}.{os.getpid()}.{secrets.token_hex(4)}"
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether a file is one that nobody else can have written or can read."""
+    return (
+        stat.S_ISREG(status.st_mode)
+        and status.st_nlink == 1
+        and status.st_uid == os.geteuid()
+        and status.st_mode & 0o077 == 0
+    )
 
 
 def make_folder() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.errors import IO_ERROR, AttentionError
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch
-
-IO_ERROR = "58030"
 
 
 def unharmed(run: Callable[[], Iterator[Batch]], memo: dict[str, Any], report: Report) -> Iterator[Batch]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -200,13 +199,7 @@ def _allocate(fd: int, size: int) -> None:
 def _read_header(fd: int) -> tuple[bytes, Layout] | None:
     """Identity and layout of a file that only we can have written, or None."""
     status = os.fstat(fd)
-    ours = (
-        stat.S_ISREG(status.st_mode)
-        and status.st_nlink == 1
-        and status.st_uid == os.geteuid()
-        and status.st_mode & 0o077 == 0
-    )
-    found = file_format.unpack_header(os.pread(fd, HEADER_SIZE, 0)) if ours else None
+    found = file_format.unpack_header(os.pread(fd, HEADER_SIZE, 0)) if folder.is_ours(status) else None
     return found if found is not None and found[1].size == status.st_size else None
 
 

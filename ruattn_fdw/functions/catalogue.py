@@ -1,10 +1,10 @@
-"""Functions that describe: the mechanisms, and this installation."""
+"""Functions that describe: the mechanisms, this installation, and what it was used for."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ruattn_fdw import diagnosis
+from ruattn_fdw import diagnosis, usage
 from ruattn_fdw.functions.declaration import Function, batch_of
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.tables import attention_types
@@ -40,5 +40,14 @@ FUNCTIONS = (
         run=diagnose,
         volatility="STABLE",
         rows=11,
+    ),
+    Function(
+        name="attention_stats_reset",
+        help="Empties the table attention_stats for this database.",
+        arguments=(),
+        returns="void",
+        run=usage.forget,
+        volatility="VOLATILE",
+        public=False,
     ),
 )

@@ -42,7 +42,10 @@ class Argument:
 
 @dataclass(frozen=True)
 class Function:
-    """An SQL function and what it runs; where it is not `strict`, a NULL is a value left out."""
+    """An SQL function and what it runs; where it is not `strict`, a NULL is a value left out.
+
+    One that is not `public` only a superuser may call, and whom he grants it to.
+    """
 
     name: str
     help: str
@@ -54,6 +57,7 @@ class Function:
     rows: int | None = None
     strict: bool = True
     parallel: str = "SAFE"
+    public: bool = True
 
     @property
     def takes_vectors(self) -> bool:

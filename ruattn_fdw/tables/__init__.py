@@ -6,6 +6,7 @@ from ruattn_fdw.handler import AttentionTable
 from ruattn_fdw.tables.attention import Attention
 from ruattn_fdw.tables.attention_indexes import AttentionIndexes
 from ruattn_fdw.tables.attention_score import AttentionScore
+from ruattn_fdw.tables.attention_stats import AttentionStats
 from ruattn_fdw.tables.attention_types import AttentionTypes
 from ruattn_fdw.tables.cross_attention import CrossAttention
 from ruattn_fdw.tables.gat_search import GatSearch
@@ -27,5 +28,6 @@ TABLES: dict[str, type[AttentionTable]] = {
         MoeRoute,
         NeuralRerank,
         AttentionIndexes,
+        AttentionStats,
     )
 }

@@ -8,6 +8,7 @@ from typing import Any
 from ruattn_fdw.declaration import Parameter, Result, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import AttentionTable, Batch
+from ruattn_fdw.kernels import registry
 from ruattn_fdw.kernels.pairs import Pairs
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
@@ -61,6 +62,7 @@ class AttentionScore(AttentionTable):
         """Score the pair."""
         with report.timing("kernel"):
             logit = score_pair(arguments)
+        report.scored(registry.find(arguments["attention_type"]).name, 0, 1)
         return iter([Batch(1, {"score": (logit,), "logit": (logit,)})])
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:

@@ -44,6 +44,7 @@ def search_codes(
     rows = read_coded(source, memo, report)
     if rows is None:
         return None
+    report.scored(mechanism.name, source.oid, len(rows))
     query = models.project_query(mechanism, _find_query(arguments, source, rows, report))
     if len(rows) and rows.width != len(query):
         return None

@@ -87,6 +87,7 @@ class CrossAttention(AttentionTable):
             answering = ordering.with_columns(answering, mechanism, options)
         queries = naming.by_id(read_rows(asking, None, memo.setdefault("queries", {}), report))
         documents = read_rows(answering, None, memo.setdefault("documents", {}), report)
+        report.scored(mechanism.name, answering.oid, len(queries) * len(documents))
         shared.check_memory("queries and documents", queries.keyset, documents.keyset)
         shared.check_pairs(mechanism, len(queries), len(documents))
         if not len(queries) or not len(documents):

@@ -121,6 +121,7 @@ class GatSearch(AttentionTable):
             sources = graph.settle_graph(arguments, options)
         scan = graph.Scan(mechanism, options, arguments, sources, memo, report)
         reached = walked(scan) if mechanism.weigh_graph is None else diffused(scan)
+        report.scored(mechanism.name, sources[0].oid, len(scan.nodes))
         return emit(reached, scan.nodes.ids, wanted)
 
     def cost(self, arguments: Arguments) -> Cost:

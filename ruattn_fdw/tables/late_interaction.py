@@ -55,6 +55,7 @@ def search(
     """Read the sets, score them, and rank as far as rows are asked for."""
     settings = shared.kernel_settings(mechanism, arguments)
     rows = read_sets(source, arguments["candidates"], memo, report)
+    report.scored(mechanism.name, source.oid, len(rows))
     name, queries = _queries(arguments, source, report)
     if len(rows) and queries.shape[1] != rows.sets.vectors.shape[1]:
         raise AttentionError(

@@ -93,6 +93,7 @@ class MhaSearch(AttentionTable):
         if found is not None:
             return found
         rows = read_rows(source, arguments["candidates"], memo, report)
+        report.scored(mechanism.name, source.oid, len(rows))
         query = find_query(arguments, source, rows, report)
         with report.timing("kernel"), shared.kernel_errors():
             query = models.project_query(mechanism, query)

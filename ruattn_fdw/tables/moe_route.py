@@ -78,8 +78,11 @@ class MoeRoute(AttentionTable):
                 routed = route_vector(
                     arguments["embedding"], arguments["num_experts"], arguments["top_k"], settings
                 )
+            report.scored(moe.MECHANISM.name, 0, 1)
             return iter([_batch((None,), *routed)])
-        rows = read_rows(settle_source(arguments), None, memo, report)
+        source = settle_source(arguments)
+        rows = read_rows(source, None, memo, report)
+        report.scored(moe.MECHANISM.name, source.oid, len(rows))
         with report.timing("kernel"), shared.kernel_errors():
             vectors = (
                 make_gate(rows.keys, arguments["num_experts"], settings) if len(rows) else np.empty((0, 0))

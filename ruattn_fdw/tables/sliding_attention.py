@@ -87,7 +87,9 @@ class SlidingAttention(AttentionTable):
         _check_stride(arguments)
         mechanism = shared.settle_mechanism(arguments, SLIDING.name)
         shared.kernel_settings(mechanism, arguments)
-        rows = _sequence(arguments, memo, report)
+        source = _source(arguments, report)
+        rows = _given_sequence(arguments) if source is None else _sequence(source, memo, report)
+        report.scored(mechanism.name, 0 if source is None else source.oid, len(rows))
         if not len(rows):
             return iter(())
         shared.check_pairs(mechanism, *2 * (min(len(rows), arguments["window_size"]),))
@@ -131,12 +133,16 @@ def _check_stride(arguments: Arguments) -> None:
         )
 
 
-def _sequence(arguments: Arguments, memo: dict[str, Any], report: Report) -> Rows:
-    """The vectors in their order, with ids where they come from a relation."""
+def _source(arguments: Arguments, report: Report) -> Source | None:
+    """The relation with the sequence, None where it is given as embeddings."""
     if arguments["table_name"] is None:
-        return _given_sequence(arguments)
+        return None
     with report.timing("check"):
-        source = _ordered_source(arguments)
+        return _ordered_source(arguments)
+
+
+def _sequence(source: Source, memo: dict[str, Any], report: Report) -> Rows:
+    """The vectors of a relation in their order, with ids."""
     rows = read_rows(source, None, memo, report)
     if rows.places is None:
         return rows

@@ -84,6 +84,8 @@ def test_what_is_replayed_is_seen(docs: Connection, replica: Callable[[], Connec
         assert agree(new) == agree(old) == agree(docs)
         assert agree(held) == ALL
     held.execute("COMMIT")
+    counts = "SELECT sum(calls) > 0 FROM attention_stats WHERE relation = 'docs'::regclass"
+    assert old.execute(counts).fetchall() == [(True,)]
     docs.execute("ALTER TABLE docs DROP vec, ADD vec real[] DEFAULT '{1,2,3,4,5,6,7,8}'")
     docs.execute("VACUUM FULL docs")
     new = replica()

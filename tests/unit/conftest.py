@@ -55,6 +55,9 @@ class FakeHost:
         numbers = [self.ids[kept].astype(np.float64) for kind in kinds[2:] if kind == "float"]
         return [self.ids[kept], vectors, *numbers], int(kept.sum()), int((wanted & null).sum())
 
+    def caller(self):
+        return 5, 10
+
     def source(self, oid, columns):
         return "a relation of a test", False, b"", b"", None
 
