@@ -348,6 +348,7 @@ host_module_create(void)
 	PyObject   *module = PyModule_Create(&definition);
 
 	if (module == NULL || host_error_class() == NULL ||
+		PyModule_AddStringConstant(module, "VERSION", RUATTN_VERSION) != 0 ||
 		PyModule_AddObjectRef(module, "PostgresError", host_error_class()) != 0)
 	{
 		Py_XDECREF(module);

@@ -94,6 +94,10 @@ class FileMapping(Protocol):
 class Host(Protocol):
     """The functions that a host offers."""
 
+    @property
+    def VERSION(self) -> str:  # noqa: N802
+        """The version that it was compiled for."""
+
     def relation(self, name: str) -> Any:
         """A relation of this name, or None."""
 
@@ -200,6 +204,11 @@ def select(
     """
     values, rows, skipped = host().select(sql, tuple(kinds), label, tuple(args))
     return list(values), int(rows), int(skipped)
+
+
+def version() -> str:
+    """The version of the package that the host was compiled for."""
+    return host().VERSION
 
 
 def caller() -> tuple[int, int]:

@@ -31,7 +31,8 @@ _KEY = struct.Struct("<3I4x24s40s")
 _FIGURES = struct.Struct("<3q5d")
 _SLOT = _KEY.size + _FIGURES.size
 _BUCKETS, _WAYS = 128, 16
-SIZE = _BUCKETS * _WAYS * _SLOT
+SLOTS = _BUCKETS * _WAYS
+SIZE = SLOTS * _SLOT
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 Sums = tuple[int, int, int, float, float, float, float]

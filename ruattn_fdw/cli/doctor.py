@@ -8,16 +8,16 @@ import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import threadpoolctl
 
 import ruattn_fdw
 from ruattn_fdw.cli.servers import chosen
+from ruattn_fdw.diagnosis import Finding
+from ruattn_fdw.diagnosis.libraries import libraries
 from ruattn_fdw.server import hostbuild
 from ruattn_fdw.server.account import Account, blocked_at
 from ruattn_fdw.server.errors import ServerError
@@ -26,18 +26,15 @@ from ruattn_fdw.server.installation import Installation, find
 NEW_ENVIRONMENT = "python3 -m venv /opt/ruattn && /opt/ruattn/bin/pip install 'ruattn-fdw[embedded]'"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report. ``remedy`` is a shell command, or SQL where only SQL mends it."""
+def shown(finding: Finding) -> str:
+    """A line of the report, or two."""
+    line = f"{'ok' if finding.ok else 'PROBLEM':8}{finding.item}: {finding.value}"
+    return line if finding.advice is None else f"{line}\n        {finding.advice}"
 
-    item: str
-    value: str
-    ok: bool = True
-    remedy: str | None = None
 
-    def __str__(self) -> str:
-        line = f"{'ok' if self.ok else 'PROBLEM':8}{self.item}: {self.value}"
-        return line if self.remedy is None else f"{line}\n        mend it with: {self.remedy}"
+def mend(command: str | None) -> str | None:
+    """The advice to run a shell command."""
+    return None if command is None else f"mend it with: {command}"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     problems = 0
     for check in checks:
         for finding in guarded(check):
-            print(finding)
+            print(shown(finding))
             problems += not finding.ok
     return 1 if problems else 0
 
@@ -72,7 +69,7 @@ def guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
     except ServerError as error:
-        yield Finding("error", error.message, ok=False, remedy=error.remedy)
+        yield Finding("error", error.message, ok=False, advice=mend(error.remedy))
     except (psycopg.Error, ImportError) as error:
         yield Finding("error", str(error).strip(), ok=False)
 
@@ -82,20 +79,6 @@ def interpreter() -> Iterator[Finding]:
     yield Finding("package", f"ruattn-fdw {ruattn_fdw.__version__} in {Path(ruattn_fdw.__file__).parent}")
     yield Finding("interpreter", f"Python {sys.version.split()[0]}, {hostbuild.interpreter()}")
     yield Finding("environment", str(Path(sys.prefix).resolve()))
-
-
-def libraries() -> Iterator[Finding]:
-    """numpy, its BLAS, scipy and numexpr."""
-    for name in ("numpy", "scipy", "numexpr"):
-        yield Finding(name, str(import_module(name).__version__))
-    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    for pool in pools:
-        detail = f"{pool['internal_api']} {pool['version']}, {pool.get('architecture', 'unknown processor')}"
-        yield Finding("BLAS", f"{detail}, {pool['num_threads']} threads")
-    if not pools:
-        yield Finding(
-            "BLAS", "numpy uses a slow one", ok=False, remedy="apt-get install -y libopenblas0-pthread"
-        )
 
 
 def needed_paths() -> list[Path]:
@@ -117,7 +100,7 @@ def readable(account: Account | None) -> Iterator[Finding]:
     if blocked is None:
         yield Finding("readable", f"{name} can read interpreter, environment and package")
     else:
-        yield Finding("readable", f"{name} cannot read {blocked}", ok=False, remedy=NEW_ENVIRONMENT)
+        yield Finding("readable", f"{name} cannot read {blocked}", ok=False, advice=mend(NEW_ENVIRONMENT))
 
 
 def tool_chain(installation: Installation) -> Iterator[Finding]:
@@ -135,16 +118,18 @@ def versions(installation: Installation) -> Iterator[Finding]:
         install = "ruattn server start"
     control = installation.sharedir / "extension" / "ruattn_fdw.control"
     if not control.exists():
-        yield Finding("extension", f"not installed in {installation}", ok=False, remedy=install)
+        yield Finding("extension", f"not installed in {installation}", ok=False, advice=mend(install))
         return
     match = re.search(r"default_version\s*=\s*'([^']*)'", control.read_text())
     version = match.group(1) if match else "unknown"
     same = version == ruattn_fdw.__version__
-    yield Finding("extension", f"{version} in {control.parent}", ok=same, remedy=None if same else install)
+    yield Finding(
+        "extension", f"{version} in {control.parent}", ok=same, advice=None if same else mend(install)
+    )
     library = installation.libdir / hostbuild.LIBRARY
     current = hostbuild.is_current(library, installation.pg_config)
     state = "current" if current else "not built from these sources for this interpreter"
-    yield Finding("host", f"{library} is {state}", ok=current, remedy=None if current else install)
+    yield Finding("host", f"{library} is {state}", ok=current, advice=None if current else mend(install))
 
 
 def answers(conninfo: str) -> Iterator[Finding]:
@@ -157,14 +142,12 @@ def answers(conninfo: str) -> Iterator[Finding]:
             " JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'ruattn_fdw'",
         )
         connection.execute(f"SET LOCAL search_path = {schema}".encode())
-        remedy = None if version == ruattn_fdw.__version__ else "ALTER EXTENSION ruattn_fdw UPDATE"
-        name = connection.info.dbname
-        yield Finding("database", f"{name} has ruattn_fdw {version}", ok=remedy is None, remedy=remedy)
+        yield Finding("database", f"{connection.info.dbname} has ruattn_fdw {version}")
         yield test_query(connection)
         for item, value, ok, advice in connection.execute(
             "SELECT item, value, ok, advice FROM ruattn_diag()"
         ):
-            yield Finding(f"server's {item}", str(value), ok=ok, remedy=advice)
+            yield Finding(f"server's {item}", str(value), ok=ok, advice=advice)
         connection.rollback()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ruattn_fdw import diagnosis, usage
+from ruattn_fdw import usage
+from ruattn_fdw.diagnosis.server import findings
 from ruattn_fdw.functions.declaration import Function, batch_of
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.tables import attention_types
@@ -19,7 +20,7 @@ def list_attention_types() -> list[Any]:
 
 def diagnose() -> list[Any]:
     """The rows of ruattn_diag()."""
-    return batch_of(diagnosis.rows())
+    return batch_of((found.item, found.value, found.ok, found.advice) for found in findings())
 
 
 FUNCTIONS = (
@@ -34,12 +35,12 @@ FUNCTIONS = (
     ),
     Function(
         name="ruattn_diag",
-        help="Versions, interpreter and settings of this installation, with what mends them if need be.",
+        help="Versions, libraries, settings and files of this installation, with advice where need be.",
         arguments=(),
         returns="TABLE (item text, value text, ok boolean, advice text)",
         run=diagnose,
         volatility="STABLE",
-        rows=11,
+        rows=25,
     ),
     Function(
         name="attention_stats_reset",

@@ -13,7 +13,6 @@ from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.usage import Usage
 
 ONE = (1, 10, True, 1.0, 2.0, 3.0, 4.0)
-SLOTS = usage.SIZE // usage._SLOT
 
 
 @pytest.fixture
@@ -44,10 +43,10 @@ def test_what_is_added_is_found(file: Usage) -> None:
 def test_the_least_used_go_when_there_is_no_room(file: Usage) -> None:
     for often in 3 * [*range(1, 101)]:
         file.add(key(often), ONE, 1.0)
-    for seldom in range(1000, 1000 + 2 * SLOTS):
+    for seldom in range(1000, 1000 + 2 * usage.SLOTS):
         file.add(key(seldom), ONE, 1.0)
     found = calls()
-    assert len(found) == SLOTS
+    assert len(found) == usage.SLOTS
     assert all(found[often] == 3 for often in range(1, 101))
 
 

@@ -55,6 +55,12 @@ def test_the_first_search_pays_no_start_up(preloaded: Server) -> None:
     assert min(first_search(preloaded)[1] for _ in range(5)) < 0.1
 
 
+def test_the_diagnosis_says_so(preloaded: Server) -> None:
+    with psycopg.connect(preloaded.uri()) as session:
+        found = session.execute("SELECT value FROM ruattn_diag() WHERE item = 'preload'")
+        assert found.fetchall() == [("on: sessions start with Python and numpy",)]
+
+
 def test_several_sessions_at_once(preloaded: Server) -> None:
     expected, _ = first_search(preloaded)
     found: list[Any] = []

@@ -90,7 +90,7 @@ def test_doctor_names_what_the_account_cannot_read(
     [finding] = doctor.readable(stranger)
     assert not finding.ok
     assert finding.value == f"stranger cannot read {public_folder}"
-    assert finding.remedy is not None
+    assert finding.advice is not None
 
 
 def test_doctor_goes_on_after_an_error_and_counts_it(

@@ -100,12 +100,3 @@ def test_the_functions_rows_are_those_of_attention_types(host):
     [(rows, columns)] = bridge.function("ruvector_attention_types")()
     assert columns[0] == [mechanism.name for mechanism in registry.MECHANISMS]
     assert (rows, len(columns)) == (len(registry.MECHANISMS), len(TYPES.results))
-
-
-def test_the_diagnosis_reports_a_version_that_does_not_match(host):
-    host.names = ["0.0.9"]
-    [(_, columns)] = bridge.function("ruattn_diag")()
-    items = {item: (value, ok, advice) for item, value, ok, advice in zip(*columns, strict=True)}
-    assert items["extension"] == ("0.0.9", False, "Run: ALTER EXTENSION ruattn_fdw UPDATE")
-    assert items["features"] == ("all", True, None)
-    assert items["max_memory"] == ("1024 MB", True, None)
