@@ -24,7 +24,7 @@ from ruattn_fdw.errors import IO_ERROR, AttentionError
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch
 
-PATH = f"{folder.FOLDER}/{folder.PREFIX}usage_1"
+PATH = f"{folder.FOLDER}/pgsql_tmp_attention_stats_1"
 """With the number of this layout: a server may run while the package is replaced."""
 
 _KEY = struct.Struct("<3I4x24s40s")

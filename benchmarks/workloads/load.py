@@ -171,8 +171,8 @@ def left_over(running: Server) -> dict[str, int]:
 
 
 def copies(running: Server) -> list[Path]:
-    """The files in the folder of copies."""
-    return list(Path(running.data, "base", "pgsql_tmp").iterdir())
+    """The copies, and what is being built."""
+    return list(Path(running.data, "base", "pgsql_tmp").glob("pgsql_tmp_ruattn*"))
 
 
 def storm(running: Server) -> list[Figure]:

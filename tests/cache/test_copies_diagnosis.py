@@ -66,7 +66,7 @@ def test_a_copy_larger_than_memory(data: Path) -> None:
 
 
 def test_statistics_that_cannot_be_kept(data: Path) -> None:
-    os.mkdir(data / "pgsql_tmp_ruattn_usage_1")
+    os.mkdir(usage.PATH)
     assert not found()["statistics"].ok
 
 
