@@ -1,3 +1,3 @@
 """Attention as foreign tables in PostgreSQL."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

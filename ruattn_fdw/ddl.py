@@ -1,4 +1,7 @@
-"""The extension's control files and SQL scripts, made of the files in `sql/` and of the declarations."""
+"""The extension's control files and SQL scripts, made of the files in `sql/` and of the declarations.
+
+Scripts that upgrade from one version to the next lie in `sql/` as they are; `sql/make.py` writes the last.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,9 @@ def write_extension(directory: Path) -> None:
         (directory / f"{name}--{version}.sql").write_text(
             GUARD.format(name=name) + "\n" + script, encoding="utf-8"
         )
+        for upgrade in (resources.files("ruattn_fdw") / "sql").iterdir():
+            if upgrade.name.startswith(f"{name}--"):
+                (directory / upgrade.name).write_text(upgrade.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def main_script() -> str:

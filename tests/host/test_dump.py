@@ -22,6 +22,8 @@ SERVER ruattn OPTIONS (operation 'mha_search', table_name 'corpus', id_column 'd
          locked 'true', options '{}', query '{1,0}');
 ALTER FOREIGN TABLE nearest OPTIONS (DROP query);
 CREATE VIEW best AS SELECT title, score FROM nearest WHERE query = '{0,1}' AND score > 0.1;
+CREATE INDEX attn ON corpus USING ruvector_attention (embedding) INCLUDE (doc)
+WITH (attention_type = 'cosine', num_heads = 2, dtype = 'int8');
 CREATE TABLE asked (id int PRIMARY KEY, query attention_vector);
 INSERT INTO asked VALUES (1, '{0.5,0.25}');
 INSERT INTO ruattn_weights (name, tensor, shape, data, fitted_rows)
@@ -38,6 +40,7 @@ QUESTIONS = (
     "SELECT asked.id, title FROM asked JOIN nearest USING (query)",
     "SELECT foreign_table_name, option_name, option_value FROM information_schema.foreign_table_options"
     " WHERE foreign_table_name = 'nearest' ORDER BY option_name",
+    'SELECT "index", vector_column, attention_type, num_heads, dtype FROM attention_indexes',
 )
 
 

@@ -20,12 +20,12 @@ def files(tmp_path_factory):
 
 def test_both_extensions_are_written(files):
     version = ruattn_fdw.__version__
-    assert sorted(files) == [
+    assert {name for name in files if name.count("--") < 2} == {
         f"ruattn_fdw--{version}.sql",
         "ruattn_fdw.control",
         f"ruattn_fdw_pgvector--{version}.sql",
         "ruattn_fdw_pgvector.control",
-    ]
+    }
     assert f"default_version = '{version}'" in files["ruattn_fdw.control"]
     assert "requires = 'ruattn_fdw, vector'" in files["ruattn_fdw_pgvector.control"]
 
@@ -33,11 +33,11 @@ def test_both_extensions_are_written(files):
 def test_scripts_refuse_to_be_sourced(files):
     for name, text in files.items():
         if name.endswith(".sql"):
-            assert re.search(r"^\\echo Use \"CREATE EXTENSION \w+\" .*\\quit$", text, re.MULTILINE)
+            assert re.search(r"^\\echo Use \"(CREATE|ALTER) EXTENSION \w+.*\\quit$", text, re.MULTILINE)
 
 
 def test_every_created_object_has_a_comment(files):
-    for text in (text for name, text in files.items() if name.endswith(".sql")):
+    for text in (text for name, text in files.items() if name.endswith(".sql") and name.count("--") == 1):
         created = re.findall(
             r"^CREATE (?:FOREIGN )?(FUNCTION|TYPE|CAST|OPERATOR|TABLE|SERVER)\b", text, re.MULTILINE
         )

@@ -1,0 +1,37 @@
+-- complain if the script is sourced in psql rather than run by ALTER EXTENSION
+\echo Use "ALTER EXTENSION ruattn_fdw UPDATE TO '0.2.0'" to load this file. \quit
+
+CREATE FOREIGN TABLE attention_stats (
+    operation text,
+    attention_type text,
+    relation regclass,
+    calls bigint,
+    rows_scored bigint,
+    cache_hits bigint,
+    ms_read double precision,
+    ms_check double precision,
+    ms_kernel double precision,
+    ms_emit double precision,
+    last_call timestamptz
+)
+SERVER ruattn OPTIONS (operation 'attention_stats');
+COMMENT ON FOREIGN TABLE attention_stats IS 'How often searches ran in this database since the server started, and what they cost.';
+COMMENT ON COLUMN attention_stats.operation IS 'RESULT: table that was searched, also by a function or a foreign table of yours';
+COMMENT ON COLUMN attention_stats.attention_type IS 'RESULT: mechanism';
+COMMENT ON COLUMN attention_stats.relation IS 'RESULT: relation that the keys came from, NULL for vectors that were given';
+COMMENT ON COLUMN attention_stats.calls IS 'RESULT: searches that ended without an error, each rescan of a join one';
+COMMENT ON COLUMN attention_stats.rows_scored IS 'RESULT: rows that they were over, anew for each row that asked';
+COMMENT ON COLUMN attention_stats.cache_hits IS 'RESULT: searches that found all they read in copies that were current';
+COMMENT ON COLUMN attention_stats.ms_read IS 'RESULT: milliseconds in reading rows';
+COMMENT ON COLUMN attention_stats.ms_check IS 'RESULT: milliseconds in proving what of a copy may be used';
+COMMENT ON COLUMN attention_stats.ms_kernel IS 'RESULT: milliseconds in computing';
+COMMENT ON COLUMN attention_stats.ms_emit IS 'RESULT: milliseconds in handing over the answers';
+COMMENT ON COLUMN attention_stats.last_call IS 'RESULT: when the last of them ended';
+GRANT SELECT ON attention_stats TO PUBLIC;
+CREATE OR REPLACE FUNCTION ruattn_diag() RETURNS TABLE (item text, value text, ok boolean, advice text)
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 25;
+COMMENT ON FUNCTION ruattn_diag() IS 'Versions, libraries, settings and files of this installation, with advice where need be.';
+CREATE FUNCTION attention_stats_reset() RETURNS void
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION attention_stats_reset() IS 'Empties the table attention_stats for this database.';
+REVOKE EXECUTE ON FUNCTION attention_stats_reset() FROM PUBLIC;
