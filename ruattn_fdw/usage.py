@@ -135,9 +135,9 @@ class Usage:
         """Add a call that ended now to what is known of a key; where no file can be kept nothing is."""
         try:
             self._open()
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
         except OSError:
             return
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
         try:
             at = self._place(key) + _KEY.size
             known = _FIGURES.unpack_from(self._memory, at)

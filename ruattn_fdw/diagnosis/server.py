@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import ruattn_fdw
@@ -46,7 +47,7 @@ def findings() -> Iterator[Finding]:
         yield Finding("interpreter", host_api.text_setting("python"))
         yield Finding("environment", sys.prefix)
     yield from libraries()
-    yield Finding("threads", f"{host_api.integer_setting('threads')} of {os.cpu_count()} processors")
+    yield _threads(host_api.integer_setting("threads"), len(os.sched_getaffinity(0)))
     yield Finding("features", host_api.text_setting("features"))
     yield _rerank_models()
     yield Finding("max_memory", f"{host_api.integer_setting('max_memory') // MEBIBYTE} MB")
@@ -63,7 +64,7 @@ def _one_row(query: str, width: int) -> list[str | None]:
 def _versions(extension: str | None) -> Iterator[Finding]:
     """Package, script and library in C are of one version."""
     package, library = ruattn_fdw.__version__, host_api.version()
-    yield Finding("package", package)
+    yield _package(package, metadata.version("ruattn-fdw"))
     yield Finding(
         "extension",
         extension or "not installed",
@@ -81,8 +82,28 @@ def _versions(extension: str | None) -> Iterator[Finding]:
 def _rerank_models() -> Finding:
     offered = models.folders()
     usable = not offered or not models.missing_libraries()
-    advice = None if usable else f"Run: {models.install_command()}."
+    advice = None if usable else f"Run: {models.install_command()}"
     return Finding("rerank_models", ", ".join(offered) or "none", ok=usable, advice=advice)
+
+
+def _package(running: str, on_disk: str) -> Finding:
+    if on_disk == running:
+        return Finding("package", running)
+    return Finding(
+        "package",
+        f"{running}, replaced by {on_disk} since this session started",
+        ok=False,
+        advice="Connect again, and where the library is preloaded restart the server first.",
+    )
+
+
+def _threads(wanted: int, processors: int) -> Finding:
+    value = f"{wanted}, of {processors} processors"
+    if wanted > processors:
+        return Finding(
+            "threads", value, ok=False, advice="Lower ruattn_fdw.threads: they wait for each other."
+        )
+    return Finding("threads", value)
 
 
 def _preloaded() -> Finding:

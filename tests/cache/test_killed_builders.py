@@ -110,6 +110,8 @@ def test_the_next_search_is_answered(fragile: Server, part: float, others: int) 
             assert found[0][0] == expected[0][0]
             assert found[0][1] == pytest.approx(expected[0][1], rel=1e-4)
             session.execute(SEARCH.format("small").encode())
+        counted = session.execute("SELECT sum(calls)::int FROM attention_stats")
+        assert counted.fetchall() == [(4,)], "statistics begin anew"
     assert [name for name in files(fragile) if "." in name] == []
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,21 @@ def test_processes_count_together(file: Usage) -> None:
     for worker in workers:
         worker.join()
     assert calls() == {7: 1200}
+
+
+def _die_while_counting() -> None:
+    mine = Usage()
+    mine.add(key(7), ONE, 1.0)
+    fcntl.flock(mine._fd, fcntl.LOCK_EX)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_gives_its_lock_back(file: Usage) -> None:
+    victim = multiprocessing.get_context("fork").Process(target=_die_while_counting)
+    victim.start()
+    victim.join()
+    file.add(key(7), ONE, 1.0)
+    assert calls() == {7: 2}
 
 
 def test_a_file_that_was_cut_short_is_made_whole(file: Usage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -55,6 +56,12 @@ def test_without_room_for_copies_it_says_what_that_costs(db: Connection) -> None
     value, ok, advice = diagnosis(db)["copies"]
     assert (value, ok) == ("not kept: ruattn_fdw.cache_size is 0", False)
     assert advice is not None
+
+
+def test_more_threads_than_processors_are_found(db: Connection) -> None:
+    db.execute("SET ruattn_fdw.threads = 256")
+    value, ok, _ = diagnosis(db)["threads"]
+    assert (value, ok) == (f"256, of {len(os.sched_getaffinity(0))} processors", False)
 
 
 def test_paths_are_for_those_who_may_read_all_settings(stranger: Connection) -> None:
