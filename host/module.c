@@ -216,7 +216,7 @@ define_settings(void)
 							   "Python interpreter whose environment holds the package ruattn_fdw.",
 							   "It takes effect when a session runs its first search.",
 							   &host_python_path, RUATTN_PYTHON,
-							   PGC_SUSET, 0, NULL, NULL, NULL);
+							   PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomStringVariable("ruattn_fdw.rerank_models",
 							   "Models that neural_rerank may run, as name=/folder with commas between them.",
 							   "A folder holds model.onnx and tokenizer.json.",

@@ -349,6 +349,7 @@ host_module_create(void)
 
 	if (module == NULL || host_error_class() == NULL ||
 		PyModule_AddStringConstant(module, "VERSION", RUATTN_VERSION) != 0 ||
+		PyModule_AddStringConstant(module, "LIBRARIES", pkglib_path) != 0 ||
 		PyModule_AddObjectRef(module, "PostgresError", host_error_class()) != 0)
 	{
 		Py_XDECREF(module);

@@ -98,6 +98,10 @@ class Host(Protocol):
     def VERSION(self) -> str:  # noqa: N802
         """The version that it was compiled for."""
 
+    @property
+    def LIBRARIES(self) -> str:  # noqa: N802
+        """The folder of the server's libraries."""
+
     def relation(self, name: str) -> Any:
         """A relation of this name, or None."""
 
@@ -209,6 +213,11 @@ def select(
 def version() -> str:
     """The version of the package that the host was compiled for."""
     return host().VERSION
+
+
+def library_folder() -> str:
+    """Where the server has its loadable libraries."""
+    return host().LIBRARIES
 
 
 def caller() -> tuple[int, int]:

@@ -34,7 +34,6 @@ SELECT a.name::pg_catalog.text, a.default_version, a.installed_version
 FROM pg_catalog.pg_available_extensions a
 WHERE a.name OPERATOR(pg_catalog.=) ANY ('{vector,ruattn_fdw_pgvector,plpython3u}')
 """
-LIBRARIES = "SELECT c.setting FROM pg_catalog.pg_config() c WHERE c.name OPERATOR(pg_catalog.=) 'PKGLIBDIR'"
 
 
 def findings() -> Iterator[Finding]:
@@ -53,7 +52,7 @@ def findings() -> Iterator[Finding]:
     yield Finding("max_memory", f"{host_api.integer_setting('max_memory') // MEBIBYTE} MB")
     yield _preloaded()
     yield from copies(removed == "on")
-    yield from _other_extensions(privileged == "true")
+    yield from _other_extensions()
 
 
 def _one_row(query: str, width: int) -> list[str | None]:
@@ -112,15 +111,12 @@ def _preloaded() -> Finding:
     return Finding("preload", "off: the first search of a session starts Python and numpy")
 
 
-def _other_extensions(privileged: bool) -> Iterator[Finding]:
+def _other_extensions() -> Iterator[Finding]:
     """pgvector and PL/Python, which are not needed."""
     names, defaults, installed = host_api.select(OTHERS, ("text",) * 3)[0]
     there, here = dict(zip(names, defaults, strict=True)), dict(zip(names, installed, strict=True))
     yield _pgvector(there.get("vector"), here.get("vector"), here.get("ruattn_fdw_pgvector"))
-    if "plpython3u" not in there:
-        yield Finding("plpython", "not there")
-    elif privileged:
-        yield _plpython()
+    yield _plpython() if "plpython3u" in there else Finding("plpython", "not there")
 
 
 def _pgvector(default: str | None, installed: str | None, companion: str | None) -> Finding:
@@ -137,9 +133,8 @@ def _pgvector(default: str | None, installed: str | None, companion: str | None)
 
 def _plpython() -> Finding:
     """Whether a session can run both: they share one interpreter, of one version."""
-    [folder] = _one_row(LIBRARIES, 1)
     mine = ".".join(map(str, sys.version_info[:2]))
-    library = Path(folder or "", "plpython3.so")
+    library = Path(host_api.library_folder(), "plpython3.so")
     theirs = re.search(rb"libpython(3\.\d+)", library.read_bytes()) if library.exists() else None
     if theirs is not None and theirs[1].decode() != mine:
         return Finding(

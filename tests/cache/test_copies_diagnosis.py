@@ -8,11 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from threadpoolctl import threadpool_info
 
 from ruattn_fdw import usage
 from ruattn_fdw.cache import folder
-from ruattn_fdw.diagnosis import Finding, copies, libraries
+from ruattn_fdw.diagnosis import Finding, copies
 
 
 def found(removed_after_crash: bool = True) -> dict[str, Finding]:
@@ -68,9 +67,3 @@ def test_a_copy_larger_than_memory(data: Path) -> None:
 def test_statistics_that_cannot_be_kept(data: Path) -> None:
     os.mkdir(usage.PATH)
     assert not found()["statistics"].ok
-
-
-def test_a_numpy_without_a_fast_blas(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert threadpool_info()
-    monkeypatch.setattr("threadpoolctl.threadpool_info", list)
-    assert (libraries.blas().ok, libraries.blas().advice) == (False, libraries.BLAS_ADVICE)

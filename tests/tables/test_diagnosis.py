@@ -69,6 +69,8 @@ def test_paths_are_for_those_who_may_read_all_settings(stranger: Connection) -> 
     assert "interpreter" not in found
     texts = [text for value, _, advice in found.values() for text in (value, advice or "")]
     assert not [text for text in texts if sys.prefix in text or text.startswith("/")]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        stranger.execute("SHOW ruattn_fdw.python")
     stranger.execute("RESET ROLE; GRANT pg_read_all_settings TO diag_stranger; SET ROLE diag_stranger")
     assert list(diagnosis(stranger)) == ITEMS.split()
 
