@@ -15,18 +15,8 @@ from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.memory import MEBIBYTE
 
 
-def copies(removed_after_crash: bool) -> Iterator[Finding]:
-    """Whether copies can be kept, which there are, and whether there is room for them."""
-    limit = host_api.integer_setting("cache_size")
-    yield _kept(limit, removed_after_crash)
-    yield _folder()
-    sizes = [file.size for file in folder.stored()]
-    yield _room(limit, sum(sizes))
-    yield _memory(max(sizes, default=0))
-    yield _statistics()
-
-
-def _kept(limit: int, removed_after_crash: bool) -> Finding:
+def kept(removed_after_crash: bool) -> Finding:
+    """Whether copies are kept at all."""
     if not removed_after_crash:
         return Finding(
             "copies",
@@ -34,7 +24,7 @@ def _kept(limit: int, removed_after_crash: bool) -> Finding:
             ok=False,
             advice="Switch it on: a file must not outlive a crash, so every search reads its whole source.",
         )
-    if not limit:
+    if not host_api.integer_setting("cache_size"):
         return Finding(
             "copies",
             "not kept: ruattn_fdw.cache_size is 0",
@@ -42,6 +32,15 @@ def _kept(limit: int, removed_after_crash: bool) -> Finding:
             advice="Raise ruattn_fdw.cache_size: every search reads its whole source.",
         )
     return Finding("copies", "kept")
+
+
+def files() -> Iterator[Finding]:
+    """Who can get at the files, how large they are, and whether there is room for them."""
+    sizes = [file.size for file in folder.stored()]
+    yield _folder()
+    yield _room(sizes)
+    yield _memory(max(sizes, default=0))
+    yield _statistics()
 
 
 def _folder() -> Finding:
@@ -82,15 +81,17 @@ def _foreign_files() -> int:
     return count
 
 
-def _room(limit: int, used: int) -> Finding:
+def _room(sizes: list[int]) -> Finding:
     """Copies share their file system with the tables."""
-    free, wanted = shutil.disk_usage("base").free, limit - used
-    value = f"{used // MEBIBYTE} of {limit // MEBIBYTE} MB used, {free // MEBIBYTE} MB of the disk are free"
-    if wanted > free:
+    limit, used, free = host_api.integer_setting("cache_size"), sum(sizes), shutil.disk_usage("base").free
+    value = (
+        f"{used // MEBIBYTE} of {limit // MEBIBYTE} MB in {len(sizes)} files, {free // MEBIBYTE} MB are free"
+    )
+    if limit - used > free:
         return Finding(
             "copies_size", value, ok=False, advice="Lower ruattn_fdw.cache_size, or make room on the disk."
         )
-    return Finding("copies_size", f"{value}, {len(folder.stored())} files")
+    return Finding("copies_size", value)
 
 
 def _memory(largest: int) -> Finding:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import ruattn_fdw
 from ruattn_fdw import host_api, models
-from ruattn_fdw.diagnosis import Finding
-from ruattn_fdw.diagnosis.copies import copies
+from ruattn_fdw.diagnosis import Finding, copies
 from ruattn_fdw.diagnosis.libraries import libraries
 from ruattn_fdw.memory import MEBIBYTE
 
@@ -37,7 +36,7 @@ WHERE a.name OPERATOR(pg_catalog.=) ANY ('{vector,ruattn_fdw_pgvector,plpython3u
 
 
 def findings() -> Iterator[Finding]:
-    """All that can be seen from inside, paths only for who may read the server's own settings."""
+    """All that can be seen from inside; paths and files for those who may read all settings."""
     version, removed, privileged, extension = _one_row(FACTS, 4)
     yield from _versions(extension)
     yield Finding("postgresql", version or "")
@@ -51,7 +50,9 @@ def findings() -> Iterator[Finding]:
     yield _rerank_models()
     yield Finding("max_memory", f"{host_api.integer_setting('max_memory') // MEBIBYTE} MB")
     yield _preloaded()
-    yield from copies(removed == "on")
+    yield copies.kept(removed == "on")
+    if privileged == "true":
+        yield from copies.files()
     yield from _other_extensions()
 
 
@@ -63,7 +64,8 @@ def _one_row(query: str, width: int) -> list[str | None]:
 def _versions(extension: str | None) -> Iterator[Finding]:
     """Package, script and library in C are of one version."""
     package, library = ruattn_fdw.__version__, host_api.version()
-    yield _package(package, metadata.version("ruattn-fdw"))
+    on_disk = next((found.version for found in metadata.distributions(name="ruattn-fdw")), package)
+    yield _package(package, on_disk)
     yield Finding(
         "extension",
         extension or "not installed",

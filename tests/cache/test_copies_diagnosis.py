@@ -14,8 +14,8 @@ from ruattn_fdw.cache import folder
 from ruattn_fdw.diagnosis import Finding, copies
 
 
-def found(removed_after_crash: bool = True) -> dict[str, Finding]:
-    return {finding.item: finding for finding in copies.copies(removed_after_crash)}
+def found() -> dict[str, Finding]:
+    return {finding.item: finding for finding in copies.files()}
 
 
 @pytest.fixture(autouse=True)
@@ -35,11 +35,11 @@ def plant(data: Path, size: int = 0, mode: int = 0o600) -> None:
 def test_a_folder_as_it_should_be(data: Path) -> None:
     plant(data, 3 * 2**20)
     assert [item for item, finding in found().items() if not finding.ok] == []
-    assert found()["copies_size"].value.startswith("3 of 1024 MB used, ")
+    assert found()["copies_size"].value.startswith("3 of 1024 MB in 1 files, ")
 
 
 def test_no_copies_while_files_outlive_a_crash() -> None:
-    finding = found(removed_after_crash=False)["copies"]
+    finding = copies.kept(removed_after_crash=False)
     assert (finding.ok, finding.value) == (False, "not kept: remove_temp_files_after_crash is off")
 
 
@@ -56,7 +56,7 @@ def test_a_folder_that_others_can_write_to(data: Path) -> None:
 def test_a_disk_with_less_room_than_copies_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2**29))
     finding = found()["copies_size"]
-    assert (finding.ok, finding.value) == (False, "0 of 1024 MB used, 512 MB of the disk are free")
+    assert (finding.ok, finding.value) == (False, "0 of 1024 MB in 0 files, 512 MB are free")
 
 
 def test_a_copy_larger_than_memory(data: Path) -> None:

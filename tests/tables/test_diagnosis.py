@@ -64,9 +64,10 @@ def test_more_threads_than_processors_are_found(db: Connection) -> None:
     assert (value, ok) == (f"256, of {len(os.sched_getaffinity(0))} processors", False)
 
 
-def test_paths_are_for_those_who_may_read_all_settings(stranger: Connection) -> None:
+def test_paths_and_files_are_for_those_who_may_read_all_settings(stranger: Connection) -> None:
     found = diagnosis(stranger)
-    assert "interpreter" not in found
+    for_some = {"interpreter", "environment", "copies_folder", "copies_size", "largest_copy", "statistics"}
+    assert set(ITEMS.split()) - set(found) == for_some
     texts = [text for value, _, advice in found.values() for text in (value, advice or "")]
     assert not [text for text in texts if sys.prefix in text or text.startswith("/")]
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
