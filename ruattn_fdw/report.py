@@ -17,7 +17,7 @@ class Damageable(Protocol):
 
 
 class Scored(NamedTuple):
-    """What one scan scores: with which mechanism, how many rows of which relation, 0 for none."""
+    """What one scan scores: how many rows of which relation, 0 for none, by which mechanism, "" for none."""
 
     attention_type: str
     relation: int

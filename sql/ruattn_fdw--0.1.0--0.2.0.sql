@@ -1,6 +1,33 @@
 -- complain if the script is sourced in psql rather than run by ALTER EXTENSION
 \echo Use "ALTER EXTENSION ruattn_fdw UPDATE TO '0.2.0'" to load this file. \quit
 
+CREATE FOREIGN TABLE neural_rerank (
+    id bigint,
+    score real,
+    rank bigint,
+    table_name text,
+    text_column text,
+    query_text text,
+    model text,
+    id_column text,
+    candidates bigint[],
+    k integer,
+    options jsonb
+)
+SERVER ruattn OPTIONS (operation 'neural_rerank');
+COMMENT ON FOREIGN TABLE neural_rerank IS 'The rows of a relation by the relevance that a cross-encoder sees in their texts for a query.';
+COMMENT ON COLUMN neural_rerank.id IS 'RESULT: id of the row';
+COMMENT ON COLUMN neural_rerank.score IS 'RESULT: relevance: the model''s logit, or what options make of it';
+COMMENT ON COLUMN neural_rerank.rank IS 'RESULT: place in the answer, from 1';
+COMMENT ON COLUMN neural_rerank.table_name IS 'PARAMETER (required): relation that holds the texts; its name resolves as in SQL';
+COMMENT ON COLUMN neural_rerank.text_column IS 'PARAMETER (default: the only one of a text type): column of the texts';
+COMMENT ON COLUMN neural_rerank.query_text IS 'PARAMETER (required): what the texts are to be relevant to';
+COMMENT ON COLUMN neural_rerank.model IS 'PARAMETER (required): name of a model that the administrator offers for reranking';
+COMMENT ON COLUMN neural_rerank.id_column IS 'PARAMETER (default: the single-column primary key, else id): column of the ids';
+COMMENT ON COLUMN neural_rerank.candidates IS 'PARAMETER (optional): ids of the rows to score; all others are left out';
+COMMENT ON COLUMN neural_rerank.k IS 'PARAMETER (default: every row): number of rows wanted; all candidates are scored';
+COMMENT ON COLUMN neural_rerank.options IS 'PARAMETER (optional): how the model is asked: {"max_length": 256} cuts pairs to so many tokens, {"activation": "sigmoid"} gives scores between 0 and 1';
+GRANT SELECT ON neural_rerank TO PUBLIC;
 CREATE FOREIGN TABLE attention_stats (
     operation text,
     attention_type text,
@@ -17,7 +44,7 @@ CREATE FOREIGN TABLE attention_stats (
 SERVER ruattn OPTIONS (operation 'attention_stats');
 COMMENT ON FOREIGN TABLE attention_stats IS 'How often searches ran in this database since the server started, and what they cost.';
 COMMENT ON COLUMN attention_stats.operation IS 'RESULT: table that was searched, also by a function or a foreign table of yours';
-COMMENT ON COLUMN attention_stats.attention_type IS 'RESULT: mechanism';
+COMMENT ON COLUMN attention_stats.attention_type IS 'RESULT: mechanism, NULL where the operation knows none';
 COMMENT ON COLUMN attention_stats.relation IS 'RESULT: relation that the keys came from, NULL for vectors that were given';
 COMMENT ON COLUMN attention_stats.calls IS 'RESULT: searches that ended without an error, each rescan of a join one';
 COMMENT ON COLUMN attention_stats.rows_scored IS 'RESULT: rows that they were over, anew for each row that asked';

@@ -59,7 +59,7 @@ def _folder() -> Finding:
             "copies_folder",
             f"anybody can write to {name}",
             ok=False,
-            advice=f"Run in the data directory: chmod 0700 {name}.",
+            advice=f"Run in the data directory: chmod 0700 {name}",
         )
     if foreign:
         return Finding(

@@ -47,12 +47,12 @@ def findings() -> Iterator[Finding]:
     yield from libraries()
     yield _threads(host_api.integer_setting("threads"), len(os.sched_getaffinity(0)))
     yield Finding("features", host_api.text_setting("features"))
-    yield _rerank_models()
     yield Finding("max_memory", f"{host_api.integer_setting('max_memory') // MEBIBYTE} MB")
     yield _preloaded()
     yield copies.kept(removed == "on")
     if privileged == "true":
         yield from copies.files()
+        yield _rerank_models()
     yield from _other_extensions()
 
 
@@ -70,7 +70,7 @@ def _versions(extension: str | None) -> Iterator[Finding]:
         "extension",
         extension or "not installed",
         ok=extension == package,
-        advice=None if extension == package else "Run: ALTER EXTENSION ruattn_fdw UPDATE.",
+        advice=None if extension == package else "Run: ALTER EXTENSION ruattn_fdw UPDATE",
     )
     yield Finding(
         "host",

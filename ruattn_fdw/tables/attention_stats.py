@@ -20,7 +20,7 @@ STATS = Table(
         Result(
             "operation", "text", "table that was searched, also by a function or a foreign table of yours"
         ),
-        Result("attention_type", "text", "mechanism"),
+        Result("attention_type", "text", "mechanism, NULL where the operation knows none"),
         Result("relation", "regclass", "relation that the keys came from, NULL for vectors that were given"),
         Result("calls", "bigint", "searches that ended without an error, each rescan of a join one"),
         Result("rows_scored", "bigint", "rows that they were over, anew for each row that asked"),
@@ -68,7 +68,7 @@ def _described(of: tuple[str, str, int], figures: list[usage.Figures]) -> dict[s
     *sums, last_calls = zip(*figures, strict=True)
     return dict(zip(usage.Figures._fields, map(sum, sums), strict=False)) | {
         "operation": operation,
-        "attention_type": attention_type,
+        "attention_type": attention_type or None,
         "relation": str(relation) if relation else None,
         "last_call": datetime.fromtimestamp(max(last_calls), timezone.utc).isoformat(),
     }

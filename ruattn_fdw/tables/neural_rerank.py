@@ -81,6 +81,7 @@ class NeuralRerank(AttentionTable):
             encoder, loaded = models.MODELS.get(arguments["model"])
         report.note({"Model Use": "loaded" if loaded else "kept"})
         rows = read_texts(source, arguments["candidates"], memo, report)
+        report.scored("", source.oid, len(rows))
         with (
             report.timing("kernel"),
             shared.kernel_errors(partial(name_row, source, rows)),

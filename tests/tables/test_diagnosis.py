@@ -17,7 +17,7 @@ Connection = psycopg.Connection[Any]
 ITEMS = (
     "package extension host postgresql python interpreter environment numpy blas scipy numexpr kernels"
     " threads features max_memory preload copies copies_folder copies_size largest_copy statistics"
-    " pgvector plpython"
+    " rerank_models pgvector plpython"
 )
 
 
@@ -48,7 +48,7 @@ def test_all_is_well(db: Connection) -> None:
 def test_a_script_of_another_version_is_found(db: Connection) -> None:
     with db.transaction(force_rollback=True):
         db.execute("UPDATE pg_extension SET extversion = '0.0.9' WHERE extname = 'ruattn_fdw'")
-        assert diagnosis(db)["extension"] == ("0.0.9", False, "Run: ALTER EXTENSION ruattn_fdw UPDATE.")
+        assert diagnosis(db)["extension"] == ("0.0.9", False, "Run: ALTER EXTENSION ruattn_fdw UPDATE")
 
 
 def test_without_room_for_copies_it_says_what_that_costs(db: Connection) -> None:
@@ -66,7 +66,15 @@ def test_more_threads_than_processors_are_found(db: Connection) -> None:
 
 def test_paths_and_files_are_for_those_who_may_read_all_settings(stranger: Connection) -> None:
     found = diagnosis(stranger)
-    for_some = {"interpreter", "environment", "copies_folder", "copies_size", "largest_copy", "statistics"}
+    for_some = {
+        "interpreter",
+        "environment",
+        "copies_folder",
+        "copies_size",
+        "largest_copy",
+        "statistics",
+        "rerank_models",
+    }
     assert set(ITEMS.split()) - set(found) == for_some
     texts = [text for value, _, advice in found.values() for text in (value, advice or "")]
     assert not [text for text in texts if sys.prefix in text or text.startswith("/")]

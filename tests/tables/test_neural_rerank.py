@@ -112,6 +112,12 @@ def test_texts_are_cut_at_max_length_and_counted(articles: Connection, rerank: C
     assert rerank(short, "score") != rerank("model = 'overlap'", "score")
 
 
+def test_its_searches_count_without_a_mechanism(articles: Connection, rerank: Callable[..., Rows]) -> None:
+    rerank("model = 'overlap' AND candidates = '{1,5}'")
+    counted = "SELECT attention_type, calls > 0, rows_scored > 1 FROM attention_stats WHERE operation = %s"
+    assert articles.execute(counted.encode(), ["neural_rerank"]).fetchall() == [(None, True, True)]
+
+
 def test_it_is_joined_and_run_for_each_query(articles: Connection) -> None:
     rows = articles.execute(
         "SELECT q, s.id FROM (VALUES ('a drug'), ('flat blade')) v (q), LATERAL (SELECT id FROM neural_rerank"
