@@ -37,14 +37,18 @@ def transposed(found: Arrays) -> Arrays:
 
 
 def unstacked(found: Arrays) -> Arrays:
-    """A layer that keeps query, key and value in one matrix."""
+    """A layer that keeps query, key and value in one matrix (3 out, in)."""
+    return side_by_side(transposed(found))
+
+
+def side_by_side(found: Arrays) -> Arrays:
+    """The same in a matrix (in, 3 out)."""
     tensors = dict(found)
     for kind in ("W", "b"):
-        if (stacked := tensors.pop(f"{kind}_qkv", None)) is not None:
-            tensors |= {
-                f"{kind}_{role}": part for role, part in zip("qkv", np.split(stacked, 3), strict=True)
-            }
-    return transposed(tensors)
+        if (joined := tensors.pop(f"{kind}_qkv", None)) is not None:
+            parts = np.split(joined, 3, axis=-1)
+            tensors |= {f"{kind}_{role}": part for role, part in zip("qkv", parts, strict=True)}
+    return tensors
 
 
 def by_heads(found: Arrays) -> Arrays:
@@ -73,6 +77,12 @@ def linear(query: str, key: str, value: str, output: str) -> Layout:
     return Layout(names | {f"b_{role}": f"{layer}.bias" for role, layer in layers.items()}, transposed)
 
 
+def joint(joined: str, output: str, between: str, make: Callable[[Arrays], Arrays]) -> Layout:
+    """A layout of one layer for query, key and value, and one for the output."""
+    names = {"W_qkv": f"{joined}{between}weight", "b_qkv": f"{joined}{between}bias"}
+    return Layout(names | {"W_o": f"{output}.weight", "b_o": f"{output}.bias"}, make)
+
+
 OWN = {name: name for mechanism in MECHANISMS if mechanism.training for name in mechanism.training.tensors}
 GRAPH = {"W_e": "lin_edge.weight", "b_o": "bias"}
 STATIC = {"a_src": "att_src", "a_dst": "att_dst", "a_e": "att_edge", **GRAPH}
@@ -81,15 +91,10 @@ LAYOUTS = (
     linear("q_proj", "k_proj", "v_proj", "out_proj"),
     linear("q_proj", "k_proj", "v_proj", "o_proj"),
     linear("q_lin", "k_lin", "v_lin", "out_lin"),
-    Layout(
-        {
-            "W_qkv": "in_proj_weight",
-            "b_qkv": "in_proj_bias",
-            "W_o": "out_proj.weight",
-            "b_o": "out_proj.bias",
-        },
-        unstacked,
-    ),
+    linear("attention.query", "attention.key", "attention.value", "output.dense"),
+    joint("in_proj", "out_proj", "_", unstacked),
+    joint("qkv", "proj", ".", unstacked),
+    joint("c_attn", "c_proj", ".", side_by_side),
     Layout({"W": "lin.weight", **STATIC}, by_heads),
     Layout({"W": "lin_src.weight", **STATIC}, by_heads),
     Layout(

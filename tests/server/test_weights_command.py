@@ -35,12 +35,27 @@ STACKED = {
     "out_proj.weight": np.ascontiguousarray(W["o"].T),
     "out_proj.bias": B["o"],
 }
+GPT2 = {
+    "c_attn.weight": np.concatenate([W[role] for role in "qkv"], axis=1),
+    "c_attn.bias": STACKED["in_proj_bias"],
+    "c_proj.weight": W["o"],
+    "c_proj.bias": B["o"],
+}
+TIMM = {
+    name.replace("in_proj_", "qkv.").replace("out_proj", "proj"): array for name, array in STACKED.items()
+}
 BERT = named("self.query", "self.key", "self.value", "output.dense")
 FILES = {
     "bert": ("encoder.layer.1.attention.", BERT),
     "gpt": ("layers.0.self_attn.", named("q_proj", "k_proj", "v_proj", "out_proj")),
     "llama": ("model.layers.3.self_attn.", named("q_proj", "k_proj", "v_proj", "o_proj")),
     "distilbert": ("transformer.layer.0.attention.", named("q_lin", "k_lin", "v_lin", "out_lin")),
+    "gpt2": ("h.0.attn.", GPT2),
+    "timm": ("blocks.0.attn.", TIMM),
+    "vit": (
+        "encoder.layer.0.attention.",
+        named("attention.query", "attention.key", "attention.value", "output.dense"),
+    ),
     "torch": ("encoder.layers.0.self_attn.", STACKED),
     "own": ("", {**{f"W_{r}": w for r, w in W.items()}, **{f"b_{r}": b for r, b in B.items()}}),
 }
