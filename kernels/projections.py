@@ -41,8 +41,16 @@ class Affine:
         return self._weight is not None
 
     def absorbed(self, queries: F64) -> tuple[F64, F64]:
-        """Vectors (H, d) and numbers (H,) with <q, x W + b> = <vector, x> + number for slices q (H, e/H)."""
+        """Vectors (H, d) and numbers (H,) with <q, x W + b> = <vector, x> + number for slices q (H, e/H).
+
+        InvalidShape for queries of another width.
+        """
         assert self._weight is not None
+        if queries.size != self.outputs:
+            raise InvalidShape(
+                f"query has {queries.size} dimensions, {self.name} of the model gives {self.outputs}",
+                "The model lacks W_q, which makes them the same.",
+            )
         heads = len(queries)
         by_head = self._weight.reshape(self.inputs, heads, -1).transpose(1, 0, 2).astype(np.float64)
         vectors = np.matmul(by_head, queries[:, :, None])[:, :, 0]

@@ -1,16 +1,18 @@
 """Multi-head latent attention (DeepSeek-V2 2024): keys and values are kept as short latent vectors.
 
 Without weights the latent space is that of the keys' principal components, not centred: W_DKV are the right
-singular vectors of the keys, W_UK and W_UV their transpose. There is no rotary part.
+singular vectors of the keys, W_UK and W_UV their transpose. There is no rotary part and no norm.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from ..absorbed import AbsorbedScorer
 from ..arrays import F32, F64, Checkpoint, spans
 from ..errors import InvalidOption
 from ..fits import LastFit
@@ -18,7 +20,9 @@ from ..logits import check_range
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options, Problem
+from ..projections import PROJECTIONS, Affine, projections_of
 from ..softmax import plain_softmax
+from ..trained import Tensors, Training, check_axes, check_lengths
 from ..weights import Weights, settled
 
 
@@ -89,6 +93,36 @@ def decompressed(keys: F32, query_width: int, heads: int, options: Options, chec
     return values
 
 
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """The mechanism with the weights of a set: keys become latents, which queries are taken to by W_UK."""
+    for name in ("W_DKV", "W_UK", "W_UV"):
+        check_axes(tensors, name, "in, out")
+    for name in ("W_UK", "W_UV"):
+        check_lengths(tensors, (name, 0), ("W_DKV", 1))
+    check_lengths(tensors, ("W_q", 1), ("W_UK", 1))
+    check_lengths(tensors, ("W_o", 0), ("W_UV", 1))
+    up = Affine("W_UK", tensors["W_UK"])
+    down = Affine("W_DKV", tensors["W_DKV"])
+    values = Affine("W_UV", tensors["W_UV"]) if "W_UV" in tensors else None
+    layer = projections_of({name: tensor for name, tensor in tensors.items() if name in PROJECTIONS})
+
+    def scorer(query: F64, temperature: float, options: Options, dtype: type) -> AbsorbedScorer:
+        return AbsorbedScorer(query / (math.sqrt(query.shape[1]) * temperature), up, dtype)
+
+    def own_values(keys: F32, query_width: int, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
+        return keys if values is None else values(keys, checkpoint)
+
+    return replace(
+        mechanism,
+        parameters=(),
+        scorer=scorer,
+        weigh=None,
+        key_widths=lambda query_width, heads, options: (down.outputs,),
+        own_values=own_values,
+        projections=replace(layer, key=down, value=None if values is None else down),
+    )
+
+
 MECHANISM = Mechanism(
     name="multi_head_latent",
     aliases=("mla",),
@@ -114,4 +148,5 @@ MECHANISM = Mechanism(
     weigh=weigh,
     own_values=decompressed,
     weights=lambda options: "pca",
+    training=Training(("W_DKV", "W_UK"), ("W_UV", "W_q", "b_q", "W_o", "b_o"), _bind),
 )

@@ -60,3 +60,5 @@ def test_keys_of_another_width_are_refused():
     mechanism = absorbing(trained(find("multi_head"), {"W_k": WEIGHT}))
     with pytest.raises(InvalidShape, match="query has 12 dimensions, keys have 12"):
         attend(mechanism, drawn(12), drawn(5, 12), num_heads=3)
+    with pytest.raises(InvalidShape, match="query has 9 dimensions, W_k of the model gives 12"):
+        attend(mechanism, drawn(9), KEYS, num_heads=3)

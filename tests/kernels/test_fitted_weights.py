@@ -45,6 +45,23 @@ def test_sheaf_maps_what_meets():
     np.testing.assert_allclose(weights.score, softmax(-energies / (2 * math.sqrt(5))), rtol=1e-5)
 
 
+def test_latent_attention_is_multi_head_over_what_comes_up():
+    down, up, w_q = (
+        RANDOM.standard_normal(shape).astype(np.float32) / 3 for shape in ((12, 5), (5, 8), (12, 8))
+    )
+    mechanism = trained(find("multi_head_latent"), {"W_DKV": down, "W_UK": up, "W_UV": up, "W_q": w_q})
+    projections = mechanism.projections
+    query, latents = projections.query(QUERY[None])[0], projections.key(KEYS)
+    assert latents.shape == (200, 5)
+    found = attend(mechanism, query, latents, num_heads=2)
+    wanted = attend(find("multi_head"), query, (latents.astype(float) @ up).astype(np.float32), num_heads=2)
+    np.testing.assert_allclose(found.head_scores, wanted.head_scores, rtol=1e-5)
+    values = mechanism.own_values(projections.value(KEYS), 8, 2, {}, uninterrupted)
+    np.testing.assert_allclose(values, latents.astype(float) @ up, rtol=1e-5, atol=1e-6)
+    with pytest.raises(InvalidShape, match=r"W_UK has the shape \(4, 8\), W_DKV \(12, 5\)"):
+        trained(find("multi_head_latent"), {"W_DKV": down, "W_UK": up[:4]})
+
+
 def test_a_fitted_gate_is_the_one_of_the_query():
     gate = kmeans_gate(KEYS, 6, 3).astype(np.float32)
     mechanism = trained(find("moe"), {"gate": gate})

@@ -151,6 +151,23 @@ def test_explain_names_the_model_and_its_tensors(plan):
     assert "model = layer" in shown
 
 
+def test_latent_keys_need_no_copy_of_their_own_width(rows, store):
+    up = WEIGHTS["W_o"].T[:, :4]
+    latent = {"W_DKV": WEIGHTS["W_k"][:, :5], "W_UK": up, "W_UV": up, "W_q": WEIGHTS["W_q"][:, :4]}
+    store("latent", latent)
+    straight = dict.fromkeys(("W_k", "W_v"), latent["W_DKV"] @ up)
+    store("straight", {**straight, "W_q": latent["W_q"]})
+    query = f"WHERE table_name = 'documents' AND query = {QUERY} AND num_heads = 2"
+    for columns, table in (("output, lse", "attention"), ("id, score", "mha_search")):
+        found, wanted = (
+            rows(f"SELECT {columns} FROM {table} {query} AND attention_type = '{kind}' AND model = '{model}'")
+            for kind, model in (("multi_head_latent", "latent"), ("multi_head", "straight"))
+        )
+        for row, other in zip(found, wanted, strict=True):
+            for a, b in zip(row, other, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 TABLES = {
     "mha_search": f"table_name = 'documents' AND query = {QUERY}",
     "attention": "table_name = 'documents' AND query_table = 'documents'",
@@ -177,7 +194,7 @@ REFUSED = {
     "model = 'lyer'": (
         "22023",
         'model "lyer" does not exist',
-        'Perhaps you meant "layer". Valid models: gate, layer, narrow, torn.',
+        'Perhaps you meant "layer". Valid models: gate, keys, layer, narrow, torn.',
     ),
     "model = 'layer' AND attention_type = 'hopfield'": (
         "0A000",
@@ -194,6 +211,16 @@ REFUSED = {
         'model "torn": W_q has the shape (8, 2), W_k (8, 3)',
         "Axis 2 of W_q must be as long as axis 2 of W_k.",
     ),
+    "model = 'keys'": (
+        "22023",
+        "query has 8 dimensions, W_k of the model gives 12",
+        "The model lacks W_q, which makes them the same.",
+    ),
+    "model = 'keys' AND attention_type = 'cosine'": (
+        "22023",
+        "query has 8 dimensions, documents.embedding has 12",
+        "Both must come from the same model.",
+    ),
     "model = 'gate'": (
         "22023",
         'model "gate": multi_head takes none of the tensors gate',
@@ -207,6 +234,7 @@ def test_a_model_that_does_not_fit_is_an_error(failure, store, clause):
     store("narrow", {"W_q": np.eye(4)})
     store("torn", {"W_q": np.ones((8, 2)), "W_k": np.ones((8, 3))})
     store("gate", {"gate": np.eye(8)})
+    store("keys", {"W_k": WEIGHTS["W_k"]})
     said = failure(f"{SEARCH} AND {clause}")
     sqlstate, message, hint = REFUSED[clause]
     assert said.sqlstate == sqlstate
