@@ -105,7 +105,7 @@ class Attention(AttentionTable):
             asking = query_source(arguments, source)
         read = read_rows(source, arguments["candidates"], memo.setdefault("keys", {}), report)
         queries = _one_query(arguments) if asking is None else _sorted(asking, memo, report)
-        report.scored(mechanism.name, source.oid, len(queries) * len(keys))
+        report.scored(mechanism.name, source.oid, len(queries) * len(read))
         if not len(queries):
             return iter(())
         shared.check_memory("keys and queries", read.keyset, queries.keyset)
