@@ -1,6 +1,6 @@
 """Draw the weights of each mechanism on a small example, a picture for each family: python docs/pictures.py
 
-    pip install -e .[docs]
+    pip install -e .[plot]
 
 Points of the plane for mechanisms that go by vectors, a sequence for those that know an order, a graph for
 those that follow edges, a matrix for those that weigh all queries together. The weights are the kernels' own.

@@ -11,7 +11,8 @@ import psycopg
 from psycopg import sql
 from rich.progress import Progress
 
-from ruattn_fdw.cli.weights import connect, progress_columns, store
+from ruattn_fdw.cli.database import connect
+from ruattn_fdw.cli.weights import progress_columns, store
 from ruattn_fdw.kernels import kmeans
 from ruattn_fdw.kernels.arrays import uninterrupted
 from ruattn_fdw.kernels.moe.gate import kmeans_gate

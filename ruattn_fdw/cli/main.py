@@ -19,8 +19,11 @@ START = "start the server, creating it where it is missing; the last line printe
 PG_CONFIG = "the pg_config of a server that is installed already"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The whole command line; without the options of ``plot`` unless it is the chosen command.
+
+    They are the parameters of the tables, whose modules take as long to import as all else.
+    """
     top = argparse.ArgumentParser(prog="ruattn", description="Attention as foreign tables in PostgreSQL.")
     top.add_argument("--version", action="version", version=ruattn_fdw.__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -30,6 +33,11 @@ def parser() -> argparse.ArgumentParser:
         "demo", parents=[where], help="a first query on a sample of real embeddings"
     )
     command.set_defaults(run=_needing("embedded", "demo", "run"))
+    database = _database_options(where)
+    command = commands.add_parser("plot", help="draw the attention that a query pays, as PNG or SVG")
+    if chosen == "plot":
+        add_pictures = import_module("ruattn_fdw.cli.plot_options").add_pictures
+        add_pictures(command, database, _needing("plot", "plot", "run"))
     for name, run, text in (
         ("install", install.install, "put the extension into a server that is installed already"),
         ("uninstall", install.uninstall, "take the extension out of a server"),
@@ -40,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", parents=[where], help="what works, and how to mend what does not")
     command.add_argument("--pg-config", metavar="PATH", help=f"{PG_CONFIG}, instead of the embedded one")
     command.set_defaults(run=doctor.run)
-    _weights_commands(commands.add_parser("weights", help="sets of learned weights"), where)
+    _weights_commands(commands.add_parser("weights", help="sets of learned weights"), database)
     return top
 
 
@@ -56,6 +64,15 @@ def _needing(extra: str, module: str, function: str) -> Callable[[argparse.Names
             ) from error
 
     return run
+
+
+def _database_options(where: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False, parents=[where])
+    options.add_argument(
+        "--uri", help="the server (default: what PGHOST and so on say, else the embedded one)"
+    )
+    options.add_argument("--database", metavar="NAME", help="the database there")
+    return options
 
 
 def _server_options() -> argparse.ArgumentParser:
@@ -82,12 +99,7 @@ def _server_commands(server: argparse.ArgumentParser, where: argparse.ArgumentPa
         action.set_defaults(run=run)
 
 
-def _weights_commands(weights: argparse.ArgumentParser, where: argparse.ArgumentParser) -> None:
-    database = argparse.ArgumentParser(add_help=False, parents=[where])
-    database.add_argument(
-        "--uri", help="the server (default: what PGHOST and so on say, else the embedded one)"
-    )
-    database.add_argument("--database", metavar="NAME", help="the database there")
+def _weights_commands(weights: argparse.ArgumentParser, database: argparse.ArgumentParser) -> None:
     actions = weights.add_subparsers(required=True, metavar="ACTION")
 
     def add(name: str, function: str, text: str, module: str = "weights") -> argparse.ArgumentParser:
@@ -134,8 +146,9 @@ def _new_set(action: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    top = parser()
-    options, rest = top.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    top = parser(words[0] if words else None)
+    options, rest = top.parse_known_args(words)
     if options.run is servers.psql:
         options.arguments = rest
     elif rest:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,14 +20,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ruattn_fdw.cli.servers import chosen
+from ruattn_fdw.cli.database import connect, extension_schema
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.kernels.errors import KernelError
 from ruattn_fdw.kernels.trained import trained
 from ruattn_fdw.server.errors import ServerError
-
-ELSEWHERE = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
-"""Variables that say where the server is."""
 
 LIST = """
 SELECT name, count(*), sum(cardinality(data)), max(fitted_rows), max(stored_at)
@@ -38,29 +33,9 @@ FROM {} GROUP BY name ORDER BY name
 SHOW = "SELECT tensor, shape, fitted_rows, stored_at FROM {} WHERE name = %s ORDER BY tensor"
 
 
-def connect(options: argparse.Namespace) -> psycopg.Connection[Any]:
-    """To the database that the options name, else the environment, else to the embedded server."""
-    conninfo = options.uri
-    if conninfo is None and not any(os.environ.get(name) for name in ELSEWHERE):
-        server = chosen(options)
-        if not server.running():
-            raise ServerError(
-                f"no server runs on {server.data}, and no other is named", "ruattn server start"
-            )
-        conninfo = server.uri()
-    given = {} if options.database is None else {"dbname": options.database}
-    return psycopg.connect(make_conninfo(conninfo or "", **given), autocommit=True)
-
-
 def weights_table(connection: psycopg.Connection[Any]) -> sql.Identifier:
     """The table, in whatever schema the extension is."""
-    found = connection.execute(
-        "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace"
-        " WHERE extname = 'ruattn_fdw'"
-    ).fetchone()
-    if found is None:
-        raise ServerError(f'the database "{connection.info.dbname}" has no extension ruattn_fdw')
-    return sql.Identifier(found[0], "ruattn_weights")
+    return sql.Identifier(extension_schema(connection), "ruattn_weights")
 
 
 def progress_columns() -> tuple[ProgressColumn, ...]:

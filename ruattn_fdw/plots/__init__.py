@@ -1,0 +1,1 @@
+"""Pictures of attention: each module reads what it draws by SQL, and draws it."""
