@@ -47,6 +47,7 @@ setup(
     package_dir={f"ruattn_fdw.{folder}": folder for folder in FOLDERS},
     package_data={
         "ruattn_fdw": ["py.typed"],
+        "ruattn_fdw.explore": ["page.*"],
         "ruattn_fdw.kernels.native": ["*.pyi"],
         "ruattn_fdw.host": ["*.c", "*.h"],
         "ruattn_fdw.sql": ["*.sql", "*.control"],

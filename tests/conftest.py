@@ -55,6 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="the WordNet embeddings for tests at a real scale, which else use the shipped sample",
     )
+    group.addoption(
+        "--browser", metavar="PATH", help="a Chromium for the tests of ruattn explore in a browser"
+    )
     group.addoption("--freshness-seed", type=int, metavar="SEED", help="repeat the walks of that seed")
     group.addoption(
         "--freshness-steps",
@@ -102,13 +105,20 @@ def is_preloaded(config: pytest.Config, installation: Installation) -> bool:
     return any(found[name] == installation for name in config.option.preload)
 
 
+NO_BROWSER = (
+    "none, so the tests in one are left out; to run them: apt-get install chromium, "
+    "python3 ruattn_fdw/server/bootstrap.py browser, --browser=/usr/bin/chromium"
+)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = []
     for item in config.stash[INSTALLATIONS].values():
         optional = [f"{name}: {'yes' if has_extension(item, name) else 'no'}" for name in OPTIONAL.values()]
         optional.append(f"preloaded: {'yes' if is_preloaded(config, item) else 'no'}")
         lines.append(f"server: {item}, {item.bindir}; host: {config.option.host}; {'; '.join(optional)}")
-    return [*lines, f"tests at a real scale use {config.option.wordnet or 'the shipped sample'}"]
+    lines.append(f"tests at a real scale use {config.option.wordnet or 'the shipped sample'}")
+    return [*lines, f"browser: {config.option.browser or NO_BROWSER}"]
 
 
 def lacks_an_extension(item: pytest.Item) -> bool:
@@ -127,9 +137,15 @@ def is_started_before(item: pytest.Item) -> bool:
     return bool(about) and is_preloaded(item.config, item.callspec.params["server"])
 
 
+def lacks_a_browser(item: pytest.Item) -> bool:
+    """Whether the test needs a browser and none is given."""
+    return "browser" in getattr(item, "fixturenames", ()) and item.config.option.browser is None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, and so count, the tests that their server has nothing for."""
-    without = [item for item in items if lacks_an_extension(item) or is_started_before(item)]
+    """Deselect, and so count, the tests that their server has nothing for, or no browser is there for."""
+    reasons = (lacks_an_extension, is_started_before, lacks_a_browser)
+    without = [item for item in items if any(reason(item) for reason in reasons)]
     if without:
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]

@@ -16,6 +16,7 @@ from ruattn_fdw.server.errors import ServerError
 from ruattn_fdw.server.installation import DEFAULT, EMBEDDED
 
 START = "start the server, creating it where it is missing; the last line printed is its URI"
+EXPLORE = "a local page to search on: ranked rows, weights by head, EXPLAIN, and the SQL to copy"
 PG_CONFIG = "the pg_config of a server that is installed already"
 
 
@@ -38,6 +39,11 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
     if chosen == "plot":
         add_pictures = import_module("ruattn_fdw.cli.plot_options").add_pictures
         add_pictures(command, database, _needing("plot", "plot", "run"))
+    command = commands.add_parser("explore", parents=[database], help=EXPLORE)
+    command.add_argument("--role", help="the role to read as (default: that of the connection)")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    command.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    command.set_defaults(run=_explore)
     for name, run, text in (
         ("install", install.install, "put the extension into a server that is installed already"),
         ("uninstall", install.uninstall, "take the extension out of a server"),
@@ -64,6 +70,10 @@ def _needing(extra: str, module: str, function: str) -> Callable[[argparse.Names
             ) from error
 
     return run
+
+
+def _explore(options: argparse.Namespace) -> None:
+    import_module("ruattn_fdw.cli.explore").run(options)
 
 
 def _database_options(where: argparse.ArgumentParser) -> argparse.ArgumentParser:

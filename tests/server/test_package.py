@@ -11,6 +11,7 @@ import pytest
         ("sql", "*.sql"),
         ("examples", "*.sql"),
         ("kernels", "*.py"),
+        ("explore", "page.*"),
         (".", "py.typed"),
     ],
 )
