@@ -45,11 +45,14 @@ static relopt_enum_elt_def dtypes[] = {
 static void
 check_attention_type(const char *value)
 {
+	const HostBridge *bridge;
 	PyObject   *result;
 
 	if (value == NULL)
 		return;
-	result = PyObject_CallFunction(host_bridge()->validate, "s{sN}", "index",
+	/* before the arguments, which C evaluates in any order */
+	bridge = host_bridge();
+	result = PyObject_CallFunction(bridge->validate, "s{sN}", "index",
 								   "attention_type", host_text_to_python(value));
 	Py_DECREF(host_checked(result));
 }

@@ -265,6 +265,8 @@ host_bridge(void)
 		start_bridge();
 	else if (bridge_pid != getpid())
 	{
+		/* a pair, of which the second undoes what the first locks; at the fork itself nothing was locked */
+		PyOS_BeforeFork();
 		PyOS_AfterFork_Child();
 		bridge_pid = getpid();
 	}
