@@ -4,7 +4,7 @@ SHELL     = /bin/bash
 PG_CONFIG ?= pg_config
 RUATTN    = .venv/bin/ruattn
 
-.PHONY: build demo test test-long bench install lint clean
+.PHONY: build demo test test-long test-container bench install lint clean
 
 build:
 	@command -v python3 >/dev/null || { \
@@ -23,6 +23,10 @@ test: build
 # what takes minutes: 10,000 random steps with each kind of attention index, and without one
 test-long: build
 	@.venv/bin/pytest --pg=18 --pg=16 -m long
+
+# the image: its tests, its size, what it does; by Docker, or by Podman where there is neither engine nor registry
+test-container: build
+	@container/test.sh
 
 # make bench ONLY="overhead search" FLAGS="--json figures.json --picture figures.png"
 # the peers are big and not made for every machine: without them the run says so and goes on

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import site
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -57,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--browser", metavar="PATH", help="a Chromium for the tests of ruattn explore in a browser"
+    )
+    group.addoption(
+        "--engine",
+        default="docker",
+        metavar="COMMAND",
+        help="what runs the image that make test-container built",
     )
     group.addoption("--freshness-seed", type=int, metavar="SEED", help="repeat the walks of that seed")
     group.addoption(
@@ -152,6 +158,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    # pytest 8 does not follow a module's own `db` to the one that it extends
+    if "db" in metafunc.fixturenames and "server" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("server")
     if "server" in metafunc.fixturenames:
         found = metafunc.config.stash[INSTALLATIONS].values()
         ids = [f"pg{item.major}" for item in found]
@@ -303,7 +312,8 @@ def interpreter_with() -> Iterator[Callable[[Path, str], Path]]:
         base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
         (root / "bin" / "python").symlink_to(base)
         (root / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
-        (packages / f"{module.stem}.pth").write_text(f"{sysconfig.get_path('purelib')}\n{statement}\n")
+        lines = [*site.getsitepackages(), statement]
+        (packages / f"{module.stem}.pth").write_text("\n".join(lines) + "\n")
         shutil.copy(module, packages)
         return root / "bin" / "python"
 

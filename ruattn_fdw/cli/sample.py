@@ -83,3 +83,8 @@ def _copy(
         for row in rows:
             copy.write_row(row)
             advance()
+
+
+if __name__ == "__main__":
+    with psycopg.connect(autocommit=True) as session:
+        load_sample(session, read_sample(), lambda: None)
