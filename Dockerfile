@@ -41,7 +41,7 @@ RUN set -eu; \
         python3-hypothesis python3-pytest; \
     rm -rf /var/lib/apt/lists/*
 COPY . .
-ARG TESTS="tests/host tests/tables tests/index tests/docs"
+ARG TESTS="tests/host tests/tables tests/index/test_declarations.py tests/index/test_forms.py tests/index/test_rows.py"
 RUN /opt/ruattn/bin/python -P -m pytest -q --pg=/usr/lib/postgresql/17/bin/pg_config -m "not slow and not long and not container" $TESTS
 
 FROM server

@@ -32,7 +32,7 @@ http_proxy=${http_proxy:-}
 if command -v apt-config > /dev/null; then
   eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
 fi
-options=(${http_proxy:+--build-arg=http_proxy="$http_proxy"})
+options=(--network=host ${http_proxy:+--build-arg=http_proxy="$http_proxy"})
 
 if docker info > /dev/null 2>&1 && has_base docker; then
   engine=(docker)
@@ -40,7 +40,7 @@ if docker info > /dev/null 2>&1 && has_base docker; then
 elif type podman runc debootstrap > /dev/null 2>&1; then
   # crun, which Podman else takes, refuses cgroups of both versions side by side
   engine=("${as_root[@]}" podman --runtime=runc)
-  options+=(--isolation=chroot --network=host --pull=never --format=docker)
+  options+=(--isolation=chroot --pull=never --format=docker)
   has_base "${engine[@]}" || make_base
 else
   echo 'missing: a Docker engine, or Podman, of which Debian and Ubuntu have all that is needed in'

@@ -91,7 +91,7 @@ def test_the_server_is_not_root_and_no_compiler_is_there(shop: Any) -> None:
 
 
 def test_it_stops_cleanly_and_keeps_its_data(shop: Any, ask: Callable[..., str]) -> None:
-    shop.call("stop", "--time=60", shop.name)
+    shop.call("stop", "-t", "60", shop.name)
     assert shop.log().rstrip().endswith("database system is shut down")
     shop.call("start", shop.name)
     shop.wait()
