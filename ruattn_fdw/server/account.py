@@ -7,7 +7,7 @@ import pwd
 import shutil
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,17 @@ class Account:
     home: str
     switch: bool
 
-    def run(self, command: Sequence[str], cwd: Path, **keywords: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: Sequence[str], cwd: Path, variables: Mapping[str, str] | None = None, **keywords: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``command`` as this account; standard input is closed, the environment is a small fixed one.
 
-        The environment is fixed so that a server behaves the same whoever starts it: an inherited PGOPTIONS,
-        PYTHONPATH or thread count would otherwise reach every backend.
+        The environment is fixed but for ``variables``, so that a server behaves the same whoever starts it:
+        an inherited PGOPTIONS, PYTHONPATH or thread count would otherwise reach every backend.
         """
         if self.switch:
             keywords |= {"user": self.uid, "group": self.gid, "extra_groups": []}
-        environment = {"PATH": os.defpath, "HOME": self.home, "LC_ALL": "C.UTF-8"}
+        environment = {"PATH": os.defpath, "HOME": self.home, "LC_ALL": "C.UTF-8", **(variables or {})}
         keywords |= {"cwd": cwd, "env": environment, "stdin": subprocess.DEVNULL, "umask": 0o077}
         return subprocess.run(list(command), text=True, check=False, **keywords)
 

@@ -34,12 +34,16 @@ SETTINGS = {
 class Server:
     """A server of ``installation`` on the folder ``data``, run by an unprivileged account.
 
-    As root that is ``pgserver``, which owns the data folder; else the caller.
+    As root that is ``pgserver``, which owns the data folder; else the caller. ``variables`` are added to the
+    environment of its processes.
     """
 
-    def __init__(self, data: Path, installation: Installation) -> None:
+    def __init__(
+        self, data: Path, installation: Installation, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.data = Path(os.path.abspath(data))
         self.installation = installation
+        self._variables = dict(variables or {})
 
     @property
     def account(self) -> Account:
@@ -124,7 +128,9 @@ class Server:
 
     def _pg_ctl(self, action: str, *arguments: str, stdout: int, stderr: int) -> int:
         command = [self.installation.program("pg_ctl"), action, "-D", str(self.data), *arguments]
-        return self.account.run(command, cwd=self.data, stdout=stdout, stderr=stderr).returncode
+        return self.account.run(
+            command, cwd=self.data, variables=self._variables, stdout=stdout, stderr=stderr
+        ).returncode
 
     def _check_reach(self) -> None:
         account = self.account
