@@ -103,9 +103,9 @@ def _finite(parameter: Parameter, array: np.ndarray) -> np.ndarray:
 def _elements(parameter: Parameter, value: object, dtype: type) -> np.ndarray:
     """The elements of a one-dimensional SQL array, given as a buffer, a list, or text in either notation."""
     if isinstance(value, str):
-        value = _split(parameter, value)
+        return _from_list(parameter, _split(parameter, value), dtype, value)
     if isinstance(value, list | tuple):
-        return _from_list(parameter, list(value), dtype)
+        return _from_list(parameter, list(value), dtype, value)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):
@@ -115,7 +115,7 @@ def _elements(parameter: Parameter, value: object, dtype: type) -> np.ndarray:
     return array.astype(dtype, copy=False)
 
 
-def _from_list(parameter: Parameter, elements: list[Any], dtype: type) -> np.ndarray:
+def _from_list(parameter: Parameter, elements: list[Any], dtype: type, given: object) -> np.ndarray:
     for place, element in enumerate(elements, 1):
         if element is None or (isinstance(element, str) and element.strip().upper() == "NULL"):
             raise AttentionError(f"{parameter.name} has a NULL at position {place}", sqlstate=BAD_DATA)
@@ -125,7 +125,7 @@ def _from_list(parameter: Parameter, elements: list[Any], dtype: type) -> np.nda
         convert: Callable[[Any], Any] = int if dtype is np.int64 else float
         return np.array([convert(element) for element in elements], dtype=dtype)
     except (TypeError, ValueError, OverflowError):
-        raise invalid(parameter, elements, BAD_DATA) from None
+        raise invalid(parameter, given, BAD_DATA) from None
 
 
 def _split(parameter: Parameter, text: str) -> list[str]:

@@ -31,6 +31,7 @@ __all__ = [
     "function",
     "import_schema",
     "open_table",
+    "operation",
     "pool",
     "preload",
     "start",
@@ -63,7 +64,7 @@ class Scan:
 def open_table(options: Mapping[str, str], columns: Sequence[tuple[str, str]]) -> AttentionTable:
     """The handler of a foreign table with these OPTIONS and columns (name, type)."""
     definitions = {name: ColumnDefinition(name, type_name=type_name) for name, type_name in columns}
-    return _operation(options)(options, definitions)
+    return operation(options)(options, definitions)
 
 
 def describe(
@@ -108,7 +109,7 @@ def validate(kind: str, options: Mapping[str, str]) -> None:
             registry.find(options["attention_type"])
         return
     if kind == "foreign table":
-        check_options(_operation(options).declaration, options)
+        check_options(operation(options).declaration, options)
         return
     for name in options:
         raise invalid_option(name, [])
@@ -129,7 +130,8 @@ def preload() -> None:
     attend.attend(registry.find("multi_head"), vectors[0], vectors)
 
 
-def _operation(options: Mapping[str, str]) -> type[AttentionTable]:
+def operation(options: Mapping[str, str]) -> type[AttentionTable]:
+    """The handler that the OPTION `operation` names."""
     name = options.get(OPERATION)
     if name is None:
         raise AttentionError(

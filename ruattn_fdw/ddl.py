@@ -5,14 +5,16 @@ Scripts that upgrade from one version to the next lie in `sql/` as they are; `sq
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import ruattn_fdw
-from ruattn_fdw.declaration import Table
+from ruattn_fdw.declaration import Parameter, Result, Table
 from ruattn_fdw.functions import FUNCTIONS
 from ruattn_fdw.functions.declaration import ANY_TYPES, PGVECTOR_TYPES, VECTOR_TYPES, Function
+from ruattn_fdw.multicorn import calls, types
 from ruattn_fdw.parameters import OPERATION
 from ruattn_fdw.tables import TABLES
 
@@ -33,7 +35,7 @@ GUARD = """\
 
 
 def write_extension(directory: Path) -> None:
-    """Write control files and scripts of ruattn_fdw and ruattn_fdw_pgvector into `directory`."""
+    """Write control files and scripts of ruattn_fdw, ruattn_fdw_pgvector and ruattn_fdw_multicorn."""
     version = ruattn_fdw.__version__
     for name, comment, requires, script in (
         ("ruattn_fdw", "attention as virtual tables", "", main_script()),
@@ -42,6 +44,12 @@ def write_extension(directory: Path) -> None:
             "pgvector columns as parameters of attention tables",
             "ruattn_fdw, vector",
             pgvector_script(),
+        ),
+        (
+            "ruattn_fdw_multicorn",
+            "attention as virtual tables, on Multicorn2",
+            "multicorn",
+            multicorn_script(),
         ),
     ):
         control = CONTROL.format(comment=comment, version=version, library=LIBRARY)
@@ -69,9 +77,25 @@ def pgvector_script() -> str:
     return "\n".join([_sql_file("pgvector.sql"), *overloads])
 
 
-def create_table(table: Table) -> str:
-    """CREATE FOREIGN TABLE with its comments; everybody may read it, since it reads as whoever asks."""
-    columns = ",\n".join(f"    {column.name} {column.type}" for column in table.columns())
+def multicorn_script() -> str:
+    """The script of ruattn_fdw_multicorn."""
+    tables = [handler.declaration for handler in TABLES.values()]
+    parts = [create_table(table, types.sql_type) for table in (*tables, calls.CALL)]
+    for function in FUNCTIONS.values():
+        if function.returns != calls.RECORD:
+            in_leader = replace(function, parallel="RESTRICTED")
+            parts.append(create_function(in_leader, VECTOR_TYPES, calls.ANY_TYPES, calls.body))
+    return "\n".join([_sql_file("multicorn.sql"), *parts])
+
+
+def create_table(
+    table: Table, type_of: Callable[[Result | Parameter], str] = lambda column: column.type
+) -> str:
+    """CREATE FOREIGN TABLE with its comments; everybody may read it, since it reads as whoever asks.
+
+    type_of: the SQL type that a column has on this host.
+    """
+    columns = ",\n".join(f"    {column.name} {type_of(column)}" for column in table.columns())
     lines = [
         f"CREATE FOREIGN TABLE {table.name} (\n{columns}\n)",
         f"SERVER ruattn OPTIONS ({OPERATION} '{table.name}');",
@@ -85,27 +109,42 @@ def create_table(table: Table) -> str:
     return _paragraph(lines)
 
 
-def create_function(function: Function, vector_types: tuple[str, ...]) -> str:
-    """CREATE FUNCTION, one overload for each vector type where it takes vectors."""
-    overloads = vector_types if function.takes_vectors else ANY_TYPES if function.takes_any else ("",)
+def _run_by_host(function: Function, types: Sequence[str]) -> str:
+    """The bundled host finds what to run by the function's name."""
+    return "AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C"
+
+
+def create_function(
+    function: Function,
+    vector_types: Sequence[str],
+    any_types: Sequence[str] = ANY_TYPES,
+    body: Callable[[Function, Sequence[str]], str] = _run_by_host,
+) -> str:
+    """CREATE FUNCTION, one overload for each vector type where it takes vectors.
+
+    body: the code and language of an overload, of its argument types.
+    """
+    overloads = vector_types if function.takes_vectors else any_types if function.takes_any else ("",)
     return _paragraph(
-        line for vector in overloads for line in _overload(function, function.signature(vector))
+        line for vector in overloads for line in _overload(function, function.signature(vector), body)
     )
 
 
-def _overload(function: Function, types: tuple[str, ...]) -> list[str]:
-    """One overload and its comment. The host finds what to run by the function's name."""
+def _overload(
+    function: Function, types: Sequence[str], body: Callable[[Function, Sequence[str]], str]
+) -> list[str]:
+    """One overload and its comment."""
     arguments = ", ".join(
         f"{argument.name} {type_name}" + (f" DEFAULT {argument.default}" if argument.default else "")
         for argument, type_name in zip(function.arguments, types, strict=True)
     )
     strict = " STRICT" if function.strict else ""
-    labels = f"LANGUAGE C {function.volatility}{strict} PARALLEL {function.parallel} COST {function.cost}"
+    labels = f"{function.volatility}{strict} PARALLEL {function.parallel} COST {function.cost}"
     rows = f" ROWS {function.rows}" if function.rows else ""
     signature = f"{function.name}({', '.join(types)})"
     return [
         f"CREATE FUNCTION {function.name}({arguments}) RETURNS {function.returns}",
-        f"    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' {labels}{rows};",
+        f"    {body(function, types)} {labels}{rows};",
         f"COMMENT ON FUNCTION {signature} IS {literal(function.help)};",
         *([] if function.public else [f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC;"]),
     ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ruattn_fdw import contract
@@ -18,7 +17,7 @@ from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.layout import Layout
 from ruattn_fdw.parameters import Arguments, is_locked, missing, read_options
 from ruattn_fdw.report import Report
-from ruattn_fdw.source.batch import Batch, python_values
+from ruattn_fdw.source.batch import Batch, multicorn_values
 from ruattn_fdw.source.extras import with_extras
 from ruattn_fdw.usage import counted
 
@@ -30,8 +29,6 @@ else:
 __all__ = ["AttentionTable", "Batch", "Cost"]
 
 DEFAULT_ROWS = 1000
-IMPOSSIBLE_ROWS = 10**15
-ROW_WIDTH = 100
 
 
 class Cost(NamedTuple):
@@ -101,22 +98,18 @@ class AttentionTable(ForeignDataWrapper):
     ) -> Iterator[dict[str, Any]]:
         """Rows for Multicorn, every parameter echoed as it was received."""
         wanted = list(columns)
+        types = {column.name: column.type for column in self.declaration.columns()}
         for batch in self.batches(self._parameter_quals(quals), wanted, {}, Report()):
-            values = [python_values(batch.columns[name], batch.rows) for name in wanted]
+            values = [
+                multicorn_values(batch.columns[name], batch.rows, types.get(name, "text")) for name in wanted
+            ]
             for row in range(batch.rows):
                 yield {name: column[row] for name, column in zip(wanted, values, strict=True)}
 
     def get_rel_size(self, quals: Sequence[Qual], columns: Sequence[str]) -> tuple[int, int]:
-        """Rows and their width; beyond any other plan while a required parameter is missing."""
-        given = self._parameter_quals(quals)
-        if any(not any(name in given for name in group) for group in self.groups()):
-            return IMPOSSIBLE_ROWS, ROW_WIDTH
-        return math.ceil(self.cost(self.arguments(given)).rows), ROW_WIDTH
-
-    def get_path_keys(self) -> list[tuple[tuple[str, ...], int]]:
-        """Each choice of one parameter out of every group: with those a join can supply what is required."""
-        groups = self.groups()
-        return [(names, DEFAULT_ROWS) for names in product(*groups)] if groups else []
+        """Rows and their width, of which Multicorn takes the product for the cost."""
+        cost = self.cost(self.arguments(self._parameter_quals(quals)))
+        return math.ceil(cost.rows), max(1, math.ceil(cost.total / max(cost.rows, 1)))
 
     def can_sort(self, sortkeys: Sequence[SortKey]) -> Sequence[SortKey]:
         """The sort keys as they are, if rows arrive in that order."""

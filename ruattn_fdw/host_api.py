@@ -2,13 +2,15 @@
 
 Inside the bundled host the built-in module `_ruattn_host` answers: same transaction, same snapshot, the
 caller's own privileges. An error of PostgreSQL comes out of every function here as the host's
-`PostgresError`; it must never be swallowed, since the transaction is already lost.
+`PostgresError`; it must never be swallowed, since the transaction is already lost. With Multicorn2 it is
+`ruattn_fdw.multicorn.host`, which has those of the functions that a host without copies of vectors needs.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -176,10 +178,13 @@ class Host(Protocol):
         """The checksum of all their bytes."""
 
 
+BUNDLED, MULTICORN = "_ruattn_host", "ruattn_fdw.multicorn.host"
+
+
 @functools.cache
 def host() -> Host:
-    """The host that runs this interpreter."""
-    return cast(Host, importlib.import_module("_ruattn_host"))
+    """The host that runs this interpreter: the bundled one where it has put its module, else Multicorn2."""
+    return cast(Host, importlib.import_module(BUNDLED if BUNDLED in sys.modules else MULTICORN))
 
 
 def relation(name: str) -> RelationInfo | None:

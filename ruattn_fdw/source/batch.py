@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -34,6 +35,22 @@ def python_values(column: Any, rows: int) -> Sequence[Any]:
         array, valid = column
         return [value if known else None for value, known in zip(array.tolist(), valid.tolist(), strict=True)]
     return column.tolist() if isinstance(column, np.ndarray) else list(column)
+
+
+def multicorn_values(column: Any, rows: int, type_name: str) -> Sequence[Any]:
+    """A batch's column as Multicorn turns into SQL of that type: arrays as lists, documents as JSON."""
+    if isinstance(column, tuple) and len(column) == 1:
+        return [_multicorn_value(column[0], type_name)] * rows
+    return [_multicorn_value(value, type_name) for value in python_values(column, rows)]
+
+
+def _multicorn_value(value: Any, type_name: str) -> Any:
+    if type_name == "real" and isinstance(value, float):
+        # SQL refuses what is too small for the type, which is zero
+        return np.float32(value).item()
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _cut(column: Any, part: slice) -> Any:

@@ -8,6 +8,7 @@ import ruattn_fdw
 from ruattn_fdw import ddl
 from ruattn_fdw.functions import FUNCTIONS
 from ruattn_fdw.functions.declaration import VECTOR_TYPES
+from ruattn_fdw.multicorn.types import check_types
 from ruattn_fdw.tables import TABLES
 
 
@@ -18,14 +19,13 @@ def files(tmp_path_factory):
     return {path.name: path.read_text() for path in directory.iterdir()}
 
 
-def test_both_extensions_are_written(files):
+def test_all_extensions_are_written(files):
     version = ruattn_fdw.__version__
+    names = ("ruattn_fdw", "ruattn_fdw_multicorn", "ruattn_fdw_pgvector")
     assert {name for name in files if name.count("--") < 2} == {
-        f"ruattn_fdw--{version}.sql",
-        "ruattn_fdw.control",
-        f"ruattn_fdw_pgvector--{version}.sql",
-        "ruattn_fdw_pgvector.control",
+        f"{name}{end}" for name in names for end in (".control", f"--{version}.sql")
     }
+    assert "requires = 'multicorn'" in files["ruattn_fdw_multicorn.control"]
     assert f"default_version = '{version}'" in files["ruattn_fdw.control"]
     assert "requires = 'ruattn_fdw, vector'" in files["ruattn_fdw_pgvector.control"]
 
@@ -66,6 +66,15 @@ def test_comments_say_what_a_column_is():
     assert "mha_search.table_name IS 'PARAMETER (required): " in sql
     assert "mha_search.query IS 'PARAMETER (one of query, query_id, queries): " in sql
     assert "mha_search.attention_type IS 'PARAMETER (default multi_head): " in sql
+
+
+def test_no_parameter_has_a_type_that_ends_multicorn2(files):
+    script = files[f"ruattn_fdw_multicorn--{ruattn_fdw.__version__}.sql"]
+    for handler in TABLES.values():
+        sql = script[script.index(f"CREATE FOREIGN TABLE {handler.declaration.name} (") :]
+        types = dict(re.findall(r"^    (\w+) (.+?),?$", sql[: sql.index("\n)")], re.MULTILINE))
+        check_types(handler.declaration, types)
+        assert list(types) == [column.name for column in handler.declaration.columns()]
 
 
 def test_a_function_of_vectors_has_an_overload_for_each_vector_type():
