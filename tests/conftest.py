@@ -19,6 +19,7 @@ from ruattn_fdw.server.errors import ServerError
 from ruattn_fdw.server.hostbuild import pg_setting
 from ruattn_fdw.server.installation import Installation, find
 from ruattn_fdw.server.server import Server
+from tests.hosts import BUNDLED, HOSTS, MULTICORN, Committing, Host, empty, read_conditions
 
 Connection = psycopg.Connection[Any]
 
@@ -47,7 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PG",
         help="a server of --pg whose interpreter starts before it forks: new sessions are then faster",
     )
-    group.addoption("--host", default="bundled", metavar="HOST", help="the FDW host to test: bundled")
+    group.addoption(
+        "--host", choices=HOSTS, default=BUNDLED.name, help="the FDW host to test (default: bundled)"
+    )
     group.addoption(
         "--wordnet",
         type=Path,
@@ -75,15 +78,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.host != "bundled":
-        raise pytest.UsageError(f"--host={config.option.host} is not available, only --host=bundled")
+    host = config.stash[HOST] = HOSTS[config.option.host]
     try:
-        config.stash[INSTALLATIONS] = {name: find(name) for name in config.option.pg or ["18"]}
+        found = config.stash[INSTALLATIONS] = {name: find(name) for name in config.option.pg or ["18"]}
     except ServerError as error:
         raise pytest.UsageError(str(error)) from error
+    for installation in found.values():
+        if host.requires is not None and not has_extension(installation, host.requires):
+            raise pytest.UsageError(f"--host={host.name}: {installation.bindir} has no {host.requires}")
+    if host is MULTICORN:
+        read_conditions()
 
 
 INSTALLATIONS = pytest.StashKey[dict[str, Installation]]()
+HOST = pytest.StashKey[Host]()
 
 
 # a test that uses one of these fixtures runs on servers that have the extension
@@ -148,9 +156,17 @@ def lacks_a_browser(item: pytest.Item) -> bool:
     return "browser" in getattr(item, "fixturenames", ()) and item.config.option.browser is None
 
 
+def is_about_another_host(item: pytest.Item) -> bool:
+    """Whether the test is about another host than the one that is tested, or on Multicorn2 about none."""
+    host = item.config.stash[HOST]
+    if any(item.get_closest_marker(other) for other in HOSTS if other != host.name):
+        return True
+    return host is MULTICORN and "server" not in getattr(item, "fixturenames", ())
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect, and so count, the tests that their server has nothing for, or no browser is there for."""
-    reasons = (lacks_an_extension, is_started_before, lacks_a_browser)
+    reasons = (lacks_an_extension, is_started_before, lacks_a_browser, is_about_another_host)
     without = [item for item in items if any(reason(item) for reason in reasons)]
     if without:
         config.hook.pytest_deselected(items=without)
@@ -167,6 +183,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("server", list(found), ids=ids, indirect=True, scope="session")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say on which host the tests ran."""
+    ran = sum(len(terminalreporter.stats.get(outcome, ())) for outcome in ("passed", "failed"))
+    terminalreporter.write_line(f"{ran} tests ran; host: {config.option.host}")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
@@ -177,17 +199,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def host(request: pytest.FixtureRequest) -> Host:
+    """The host that the tests run on."""
+    return request.config.stash[HOST]
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, host: Host) -> Iterator[Server]:
     """A running server with the extension installed; its log must show no crash when the session ends."""
     installation: Installation = request.param
     installation.install()
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation)
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation, host.variables)
     try:
         running.start({**SETTINGS, **(PRELOADED if is_preloaded(request.config, installation) else {})})
         with psycopg.connect(running.uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
         with psycopg.connect(running.uri(TEMPLATE), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION ruattn_fdw")
+            connection.execute(host.create.encode())
         yield running
         running.stop()
         crashes = [
@@ -215,10 +243,28 @@ def drop_database() -> Callable[[Connection, str], None]:
     return drop
 
 
+@pytest.fixture(scope="session")
+def lasting(server: Server, host: Host) -> Iterator[Connection | None]:
+    """Where a session's first search costs much, the connection of all tests, to the database `test`."""
+    if host is BUNDLED:
+        yield None
+        return
+    with psycopg.connect(server.uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE test TEMPLATE {TEMPLATE}".encode())
+    with Committing.connect(server.uri("test"), autocommit=True) as connection:
+        yield connection
+
+
 @pytest.fixture
-def database(server: Server, drop_database: Callable[[Connection, str], None]) -> Iterator[str]:
+def database(
+    server: Server, drop_database: Callable[[Connection, str], None], lasting: Connection | None
+) -> Iterator[str]:
     """The name of a fresh database with the extension."""
     name = "test"
+    if lasting is not None:
+        yield name
+        empty(lasting)
+        return
     with psycopg.connect(server.uri(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
         yield name
@@ -240,9 +286,9 @@ def connect(server: Server, database: str) -> Iterator[Callable[..., Connection]
 
 
 @pytest.fixture
-def db(connect: Callable[..., Connection]) -> Connection:
+def db(connect: Callable[..., Connection], lasting: Connection | None) -> Connection:
     """An autocommit connection to a fresh database with the extension."""
-    return connect()
+    return connect() if lasting is None else lasting
 
 
 @pytest.fixture

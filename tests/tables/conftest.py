@@ -11,6 +11,7 @@ import pytest
 from psycopg.errors import Diagnostic
 
 from ruattn_fdw.server.server import Server
+from tests.hosts import BUNDLED, Host
 
 Connection = psycopg.Connection[Any]
 Rows = list[tuple[Any, ...]]
@@ -38,10 +39,24 @@ def documents_database(server: Server) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def documents(documents_database: Connection) -> Iterator[Connection]:
+def rolled_back(documents_database: Connection) -> Iterator[Connection]:
     """The module's database in a transaction that is rolled back."""
     with documents_database.transaction(force_rollback=True):
         yield documents_database
+
+
+@pytest.fixture
+def committed(db: Connection) -> Connection:
+    """A database of the test's own with the same table, for a host that reads over another connection."""
+    db.execute(DOCUMENTS)
+    return db
+
+
+@pytest.fixture
+def documents(request: pytest.FixtureRequest, server: Server, host: Host) -> Connection:
+    """A connection to a database with `documents`, which a test may change."""
+    connection: Connection = request.getfixturevalue("rolled_back" if host is BUNDLED else "committed")
+    return connection
 
 
 @pytest.fixture

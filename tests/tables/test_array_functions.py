@@ -67,6 +67,7 @@ def test_outputs_are_those_of_float64(rows, call):
     np.testing.assert_allclose(output, CASES[call], rtol=1e-5)
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     "type_name", ["real[]", "double precision[]", "numeric[]", "jsonb", "text", "unknown"]
 )
@@ -196,6 +197,7 @@ def test_bad_input_is_an_error_with_a_hint(failure, call, state, message, hint):
     assert hint is None or hint in diag.message_hint
 
 
+@pytest.mark.bundled
 def test_functions_over_arrays_are_immutable_and_parallel_safe(rows):
     labels = rows(
         "SELECT proname, provolatile, proparallel FROM pg_proc"

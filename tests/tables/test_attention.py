@@ -126,6 +126,7 @@ def test_candidates_restrict_the_keys(rows):
     np.testing.assert_allclose(output, wanted[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.bundled
 def test_it_joins_laterally(rows):
     assert rows(
         "SELECT d.id FROM documents d, LATERAL (SELECT * FROM attention WHERE table_name = 'documents'"

@@ -8,6 +8,8 @@ import numpy as np
 import psycopg
 import pytest
 
+pytestmark = pytest.mark.bundled
+
 Connection = psycopg.Connection[Any]
 
 ROWS, DIMENSIONS, WIDTH = 1700, 6, 3

@@ -57,6 +57,7 @@ def test_it_is_the_logit_of_the_search(db: Connection[Any]) -> None:
         assert found == pytest.approx(logit[0], rel=1e-6), name
 
 
+@pytest.mark.bundled
 def test_joined_to_a_table_it_scores_each_row(db: Connection[Any]) -> None:
     db.execute("CREATE TABLE pairs (id int, v real[])")
     db.execute("INSERT INTO pairs VALUES (1, '{1,0}'), (2, '{0,1}'), (3, NULL)")

@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import pytest
 from psycopg import Connection
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.kernels.mechanism import parse_options
@@ -65,6 +66,7 @@ def test_what_is_listed_is_available(db: Connection[Any]) -> None:
     assert db.execute("SELECT DISTINCT available, reason FROM attention_types").fetchall() == [(True, None)]
 
 
+@pytest.mark.bundled
 def test_every_listed_operation_runs_under_every_name(db: Connection[Any]) -> None:
     db.execute(TABLES)
     listed = db.execute("SELECT name, aliases, operations FROM attention_types").fetchall()

@@ -115,6 +115,7 @@ def test_mechanisms(db: Connection[Any]) -> None:
         assert caught.value.diag.message_hint == hint
 
 
+@pytest.mark.bundled
 def test_options(db: Connection[Any]) -> None:
     cases = {
         """options = '{"sca": 1}'""": ("22023", "scaled_dot has no option 'sca'"),
@@ -156,6 +157,7 @@ def test_huge_and_deep_options(db: Connection[Any]) -> None:
     assert outcome(db, f"{PLAIN} AND attention_type = 'dot' AND {long_number}")[0] == "22023"
 
 
+@pytest.mark.bundled
 def test_queries(db: Connection[Any]) -> None:
     cases = {
         "query = '{}'": ("22000", "query has no elements"),
@@ -180,6 +182,7 @@ def test_queries(db: Connection[Any]) -> None:
         assert outcome(db, f"num_heads = 1 AND query = {query}")[0] in ("22000", "22003", "22004"), query
 
 
+@pytest.mark.bundled
 def test_candidates_and_normaliser(db: Connection[Any]) -> None:
     cases = {
         "candidates = '{NULL,1}'": ("22004", "array of 2 elements has a NULL element"),

@@ -71,6 +71,7 @@ def test_ordering_by_query_needs_no_sort(questions, plan):
     assert "Sort" not in plan(f"SELECT query_id, doc_id {FROM} AND k = 2 ORDER BY query_id")
 
 
+@pytest.mark.bundled
 def test_limit_stops_early_and_rescans_read_once(questions, rows, explained):
     assert len(rows(f"SELECT doc_id {FROM} LIMIT 2")) == 2
     query = f"SELECT g, (SELECT count(*) {FROM} AND k = g) FROM generate_series(1, 3) g"
@@ -119,6 +120,7 @@ def test_explain_names_both_relations(questions, plan):
     assert "Documents: public.documents (id, embedding)" in text
 
 
+@pytest.mark.bundled
 def test_explain_analyze_counts_rows_and_nulls(questions, explained):
     scan = explained(f"SELECT doc_id {FROM} AND k = 2", "ANALYZE, TIMING OFF")[0]
     assert (scan["Rows Read"], scan["NULL Vectors Skipped"]) == (16, 1)
@@ -239,6 +241,7 @@ ALL_PAIRS = (
 )
 
 
+@pytest.mark.bundled
 def test_memory_above_the_setting_is_an_error_that_names_it(documents, failure):
     documents.execute(BIG)
     documents.execute("SET LOCAL ruattn_fdw.max_memory = '8MB'")

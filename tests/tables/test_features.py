@@ -8,6 +8,8 @@ from psycopg import Connection
 from ruattn_fdw.kernels.mechanism import FEATURES
 from ruattn_fdw.kernels.registry import MECHANISMS
 
+pytestmark = pytest.mark.bundled
+
 TABLES = """
 CREATE TABLE two (id int PRIMARY KEY, v real[]);
 INSERT INTO two VALUES (1, '{0.5,0}'), (2, '{0,0.5}');

@@ -154,6 +154,7 @@ def test_a_node_alone_pays_all_attention_to_itself(search: Search, db: Connectio
     assert search("node_id", " AND self_loops = false") == []
 
 
+@pytest.mark.bundled
 def test_explain_says_how_edges_are_read_and_what_was_read(
     search: Search, db: Connection[Any], request: pytest.FixtureRequest
 ) -> None:
@@ -188,6 +189,7 @@ def test_only_an_index_on_the_followed_end_is_used(db: Connection[Any]) -> None:
     assert [by_index(direction) for direction in ("in", "out", "both")] == [True, False, False]
 
 
+@pytest.mark.bundled
 def test_a_lateral_join_reads_the_edges_once(db: Connection[Any]) -> None:
     sql = (
         "EXPLAIN (ANALYZE, COSTS OFF) SELECT n.id, g.node_id FROM nodes n CROSS JOIN LATERAL (SELECT node_id"
@@ -208,6 +210,7 @@ def test_the_function_leaves_the_query_node_out(db: Connection[Any], k: int) -> 
     assert [row[1] for row in found] == pytest.approx([expected[node][0] for node in wanted], rel=1e-5)
 
 
+@pytest.mark.bundled
 def test_gat_takes_untrained_weights_on_request_and_says_so(search: Search, db: Connection[Any]) -> None:
     notices: list[str | None] = []
     db.add_notice_handler(lambda notice: notices.append(notice.message_primary))

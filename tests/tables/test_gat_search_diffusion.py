@@ -183,6 +183,7 @@ def test_it_works_in_attention_over_edges_only(db: Connection[Any]) -> None:
         )
 
 
+@pytest.mark.bundled
 def test_explain_says_that_all_edges_are_read(db: Connection[Any]) -> None:
     db.execute("CREATE INDEX ON links (source); CREATE INDEX ON links (target)")
     sql = (

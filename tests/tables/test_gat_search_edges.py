@@ -166,6 +166,7 @@ def test_options_that_do_not_work_say_what_does(search: Search, options: str, me
     assert caught.value.diag.message_hint
 
 
+@pytest.mark.bundled
 def test_explain_names_the_column(db: Connection[Any]) -> None:
     sql = (
         "EXPLAIN (COSTS OFF) SELECT 1 FROM gat_search WHERE node_table = 'nodes' AND edge_table = 'links' AND"
@@ -177,6 +178,7 @@ def test_explain_names_the_column(db: Connection[Any]) -> None:
     assert "Edges: public.links (source, target, weight)" in lines
 
 
+@pytest.mark.bundled
 def test_text_ids_are_named_in_errors_and_found(db: Connection[Any]) -> None:
     db.execute(
         """

@@ -168,6 +168,7 @@ def test_ids_that_repeat_are_refused(graph: Any, failure: Any) -> None:
     assert error.message_hint
 
 
+@pytest.mark.bundled
 def test_limited_memory(graph: Any, failure: Any) -> None:
     graph.execute("UPDATE nodes SET features = array_fill(1::real, ARRAY[200000])")
     graph.execute("INSERT INTO nodes SELECT i, features FROM nodes, generate_series(10, 19) i WHERE id = 1")
@@ -178,6 +179,7 @@ def test_limited_memory(graph: Any, failure: Any) -> None:
     assert "ruattn_fdw.max_memory" in error.message_hint
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("table", ["nodes", "links"])
 def test_the_callers_privileges_count(graph: Any, search: Any, table: str) -> None:
     graph.execute("CREATE ROLE walker; GRANT SELECT ON nodes, links TO walker")
@@ -193,6 +195,7 @@ def test_the_callers_privileges_count(graph: Any, search: Any, table: str) -> No
         graph.execute("RESET ROLE; DROP OWNED BY walker; DROP ROLE walker")
 
 
+@pytest.mark.bundled
 def test_a_users_own_table_over_uuids_with_columns_of_the_node(graph: Any) -> None:
     graph.execute(
         """

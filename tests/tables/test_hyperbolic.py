@@ -90,6 +90,7 @@ OUTSIDE = "ruvector_poincare_distance('{0, 0}', '{3, 4}')"
 AT_THE_EDGE = "ruvector_hyperbolic_distance('{1, 0}', '{0, 0}')"
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -187,6 +188,7 @@ def test_projection_says_how_many_rows_it_moved(keys: Connection[Any]) -> None:
     assert notices == ["1 of 201 vectors lie outside of the ball and were projected onto it"]
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("form", ["real[]", "jsonb"])
 def test_the_function_gives_the_centroid(db: Connection[Any], form: str) -> None:
     brackets = "[[0.3, 0], [0.3, 0]]" if form == "jsonb" else "{{0.3, 0}, {0.3, 0}}"

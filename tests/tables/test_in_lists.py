@@ -19,6 +19,7 @@ def pairs(nearest: Nearest, *queries: int) -> Rows:
     return sorted((query, found) for query in queries for found in nearest[query][:2])
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("clause", "queries"),
     [
@@ -50,6 +51,7 @@ def test_each_distinct_value_runs_once(
     assert sorted(rows(SEARCH.format(clause))) == pairs(nearest, *queries)
 
 
+@pytest.mark.bundled
 def test_vectors_run_once_each(rows: Callable[..., Rows], nearest: Nearest) -> None:
     query = "SELECT id FROM mha_search WHERE table_name = 'documents' AND k = 2 AND query {}"
     expected = sorted(found for _, found in pairs(nearest, 1, 3))
@@ -90,6 +92,7 @@ def test_an_array_as_a_parameter_of_a_prepared_statement(
         documents.execute("DEALLOCATE many")
 
 
+@pytest.mark.bundled
 def test_a_list_of_a_row_of_another_table(
     documents: Connection, rows: Callable[..., Rows], nearest: Nearest
 ) -> None:
@@ -105,6 +108,7 @@ def test_a_list_of_a_row_of_another_table(
     ]
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(("number", "offset"), [(1, 0), (300, 0), (3, 2)])
 def test_no_order_is_advertised_with_a_list(
     rows: Callable[..., Rows], plan: Callable[..., str], number: int, offset: int

@@ -73,6 +73,7 @@ def test_a_table_with_a_row_for_each_vector(db: Connection[Any]) -> None:
     check(rows, expected())
 
 
+@pytest.mark.bundled
 def test_a_token_table_with_ids_of_another_type(db: Connection[Any]) -> None:
     db.execute("""
         CREATE TABLE named AS SELECT 'passage ' || passage AS name, v FROM tokens;
@@ -143,6 +144,7 @@ def test_equal_sets_are_ordered_by_id(db: Connection[Any]) -> None:
     assert len({row[1] for row in rows}) == 1
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("clauses", "message"),
     [
@@ -202,6 +204,7 @@ def test_queries_belong_to_mechanisms_for_sets(db: Connection[Any]) -> None:
     assert "max_sim" in str(caught.value.diag.message_hint)
 
 
+@pytest.mark.bundled
 def test_memory_is_bounded(db: Connection[Any], connect: Callable[..., Connection[Any]]) -> None:
     db.execute(
         "CREATE TABLE big AS"

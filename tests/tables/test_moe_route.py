@@ -96,6 +96,7 @@ def test_the_gate_of_clusters_sends_a_cluster_to_one_expert(db: Connection[Any])
     assert sorted(expert for _, experts in found for expert in experts) == [0, 1, 2, 3]
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("options", "gate"),
     [

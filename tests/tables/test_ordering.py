@@ -39,6 +39,7 @@ def test_any_other_order_is_sorted(explained: Explain, order: str) -> None:
     assert types(explained(f"SELECT id {SEARCH} ORDER BY {order}"))[0] == "Sort"
 
 
+@pytest.mark.bundled
 def test_further_keys_are_sorted_incrementally(
     documents: Connection, explained: Explain, rows: Callable[..., Rows]
 ) -> None:
@@ -48,6 +49,7 @@ def test_further_keys_are_sorted_incrementally(
     assert rows(query) == sorted(rows(query), key=lambda row: (-row[0], row[1]))
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     "query",
     [
@@ -69,6 +71,7 @@ def test_a_limit_without_k_takes_few_rows(documents: Connection, explained: Expl
     assert scan["Rows Read"] == 29913
 
 
+@pytest.mark.bundled
 def test_a_cursor_goes_on_where_it_stopped(documents: Connection, nearest: dict[int, list[int]]) -> None:
     documents.execute(f"DECLARE c CURSOR FOR SELECT id {SEARCH}".encode())
     found = [documents.execute(f"FETCH {number} FROM c".encode()).fetchall() for number in (1, 4, 5, 5)]
@@ -76,6 +79,7 @@ def test_a_cursor_goes_on_where_it_stopped(documents: Connection, nearest: dict[
     documents.execute("CLOSE c")
 
 
+@pytest.mark.bundled
 def test_a_scrollable_cursor_goes_back(documents: Connection, nearest: dict[int, list[int]]) -> None:
     documents.execute(f"DECLARE c SCROLL CURSOR FOR SELECT id {SEARCH}".encode())
     for command, expected in (
@@ -128,6 +132,7 @@ def test_windows_and_merge_joins_use_the_order(explained: Explain, rows: Callabl
     assert rows(query) == [(i, i, i) for i in range(1, 13)]
 
 
+@pytest.mark.bundled
 def test_a_search_inside_a_join_is_sorted_as_sql_says(rows: Callable[..., Rows], explained: Explain) -> None:
     query = (
         "SELECT s.score FROM documents d, mha_search s WHERE s.table_name = 'documents' AND s.query ="

@@ -69,6 +69,7 @@ def test_columns_of_the_source_come_in_their_own_types(db: Connection[Any]) -> N
     assert fetch(db, f"SELECT count(*) FROM own WHERE {QUERY} AND pages > 60") == [(6,)]
 
 
+@pytest.mark.bundled
 def test_columns_of_the_source_are_read_for_the_rows_given_out_only(db: Connection[Any]) -> None:
     db.execute("""
         CREATE FUNCTION noisy(i int) RETURNS int STABLE LANGUAGE plpgsql
@@ -111,6 +112,7 @@ def test_a_column_that_the_source_lacks_is_an_error_with_the_nearest(
     assert 'Perhaps you meant "title".' in str(error.diag.message_hint)
 
 
+@pytest.mark.bundled
 def test_rows_that_share_an_id_and_differ_are_an_error(db: Connection[Any], fails: Failure) -> None:
     db.execute("""
         CREATE TABLE twins (id int, name text, v real[]);
@@ -155,6 +157,7 @@ def check_ids(db: Connection[Any], id_type: str, expression: str) -> None:
     )
 
 
+@pytest.mark.bundled
 def test_ids_of_every_type(db: Connection[Any]) -> None:
     db.execute("""
         CREATE DOMAIN code AS text CHECK (length(VALUE) < 60);
@@ -179,6 +182,7 @@ def test_ids_of_every_type(db: Connection[Any]) -> None:
         check_ids(db, id_type, expression)
 
 
+@pytest.mark.bundled
 def test_an_enum_of_few_values(db: Connection[Any]) -> None:
     db.execute("""
         CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
@@ -211,6 +215,7 @@ def test_a_composite_id_by_a_view(db: Connection[Any]) -> None:
     assert rows == [(1, 1), (1, 2), (2, 1)]
 
 
+@pytest.mark.bundled
 def test_an_operator_of_somebody_else_is_not_used(db: Connection[Any]) -> None:
     db.execute("""
         CREATE SCHEMA trojan;
@@ -233,6 +238,7 @@ def test_the_id_may_be_shown_under_either_name(db: Connection[Any]) -> None:
     assert fetch(db, f"SELECT count(*) FROM own WHERE {QUERY} AND id = doc") == [(12,)]
 
 
+@pytest.mark.bundled
 def test_integer_ids_as_text(db: Connection[Any]) -> None:
     db.execute(
         "CREATE TABLE numbered AS SELECT i AS id, ARRAY[i, 1]::real[] AS v FROM generate_series(1, 12) i"
@@ -254,6 +260,7 @@ def test_ids_that_the_tables_id_cannot_show_are_an_error(db: Connection[Any], fa
     assert "an id column of type uuid" in str(error.diag.message_hint)
 
 
+@pytest.mark.bundled
 def test_an_option_is_a_default_that_a_query_overrides(db: Connection[Any]) -> None:
     create(
         db, "doc uuid, query attention_vector, query_id uuid, k int", f"{OPTIONS}, k '2', query '{{1,0,0,0}}'"
@@ -264,6 +271,7 @@ def test_an_option_is_a_default_that_a_query_overrides(db: Connection[Any]) -> N
     assert rows[0] == (True, None)
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("option", "clause"),
     [
@@ -293,6 +301,7 @@ def test_a_locked_table_takes_what_it_does_not_fix(db: Connection[Any]) -> None:
     assert len(fetch(db, f"SELECT doc FROM own WHERE {QUERY} AND k = 4")) == 4
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("options", "sqlstate", "message"),
     [
@@ -323,6 +332,7 @@ def test_options_are_checked_when_the_table_is_created(
     assert error.diag.message_hint or "JSON" in message or "position" in message
 
 
+@pytest.mark.bundled
 def test_explain_shows_ids_of_other_types(db: Connection[Any]) -> None:
     create(db, "doc uuid, query_id uuid, candidates uuid[]")
     clauses = "query_id = md5('1')::uuid AND candidates = ARRAY[md5('1')::uuid]"
@@ -346,6 +356,7 @@ def test_bad_vectors_are_named_by_an_id_of_any_type(db: Connection[Any], fails: 
     assert "corpus.embedding of the row with id e4da3b7f-bbce-2345-d777-2b0674a318d5" in str(error)
 
 
+@pytest.mark.bundled
 def test_ids_beyond_the_type_of_a_column_are_an_error(db: Connection[Any], fails: Failure) -> None:
     db.execute(
         "CREATE TABLE numbered AS SELECT i AS id, ARRAY[i, 1]::real[] AS v FROM generate_series(1, 3) i"

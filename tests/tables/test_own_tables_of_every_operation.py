@@ -46,6 +46,7 @@ def test_cross_attention(db: Connection[Any]) -> None:
     assert rows(db, "SELECT count(*) FROM own JOIN parts USING (part) WHERE own.name = parts.name") == [(48,)]
 
 
+@pytest.mark.bundled
 def test_gat_search(db: Connection[Any]) -> None:
     db.execute("""
         CREATE FOREIGN TABLE own
@@ -96,6 +97,7 @@ def test_sliding_attention(db: Connection[Any]) -> None:
     assert len(found) > 12
 
 
+@pytest.mark.bundled
 def test_attention(db: Connection[Any]) -> None:
     db.execute("""
         CREATE FOREIGN TABLE own (part uuid, name text, output real[], candidates uuid[]) SERVER ruattn

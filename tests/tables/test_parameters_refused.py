@@ -48,6 +48,7 @@ def test_a_parameter_that_cannot_be_known_first_is_an_error(failure: Callable[..
     assert "SELECT id, score FROM mha_search WHERE table_name = " in found.message_hint
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("clauses", "missing"),
     [
@@ -72,6 +73,7 @@ def test_a_missing_required_parameter_is_an_error(
         assert found.message_primary == f"mha_search needs a value for its parameter {missing}"
 
 
+@pytest.mark.bundled
 def test_an_optional_parameter_that_a_join_offers_is_never_left_out(
     documents: Connection, rows: Callable[..., Rows], failure: Callable[..., Any]
 ) -> None:
@@ -99,6 +101,7 @@ def test_an_outer_join_from_the_search_compares_the_shown_value(rows: Callable[.
     assert rows(query.format("", "FULL")) == [(None, 1, 1), (None, 2, 1), (None, 3, 1), (None, None, 12)]
 
 
+@pytest.mark.bundled
 def test_a_forced_join_order_that_comes_too_late_is_an_error(
     documents: Connection, rows: Callable[..., Rows], failure: Callable[..., Any]
 ) -> None:

@@ -101,6 +101,7 @@ def test_mha_search_with_named_arguments(db: Connection[Any]) -> None:
     assert rows(db, f"SELECT * FROM ruvector_mha_search('documents', {literal(QUERIES[2])})") == found
 
 
+@pytest.mark.bundled
 def test_cross_attention_with_a_column_list(db: Connection[Any]) -> None:
     found = rows(
         db,
@@ -227,6 +228,7 @@ def test_outputs_of_the_exact_mechanisms(db: Connection[Any], name: str, heads: 
     assert rows(db, f"SELECT {call}")[0][0] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("name", ["linear", "sparse", "moe", "hyperbolic"])
 def test_outputs_of_the_other_mechanisms(db: Connection[Any], name: str) -> None:
     keys = "(SELECT array_agg(embedding ORDER BY id) FROM documents)"
@@ -259,6 +261,7 @@ def test_maps_between_the_models_of_hyperbolic_space(db: Connection[Any]) -> Non
     assert on_it == pytest.approx(-1, rel=1e-6)
 
 
+@pytest.mark.bundled
 def test_attention_pool_over_groups(db: Connection[Any]) -> None:
     found = rows(
         db,
@@ -291,6 +294,7 @@ def test_a_foreign_table_of_ones_own(db: Connection[Any]) -> None:
     check_ranking(numbered, head_weights(DOCUMENTS[6], 8))
 
 
+@pytest.mark.bundled
 def test_import_foreign_schema(db: Connection[Any]) -> None:
     db.execute("""
         CREATE SCHEMA attn;

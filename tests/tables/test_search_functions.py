@@ -51,6 +51,7 @@ def test_mha_search_of_null_is_empty(rows):
     assert rows("SELECT * FROM ruvector_mha_search(NULL, '{1,0}'::real[])") == []
 
 
+@pytest.mark.bundled
 def test_cross_attention_by_names_as_any_columns(questions, rows):
     call = (
         "SELECT * FROM ruvector_cross_attention(query_table := 'questions', query_column := 'v',"
@@ -65,6 +66,7 @@ def test_cross_attention_by_names_as_any_columns(questions, rows):
         assert found == [(q, d, pytest.approx(s, rel=1e-6)) for q, d, s in table]
 
 
+@pytest.mark.bundled
 def test_cross_attention_by_position(questions, rows):
     found = rows(
         "SELECT query_id, count(*) FROM ruvector_cross_attention('questions', 'v', 'documents', 'embedding')"
@@ -73,6 +75,7 @@ def test_cross_attention_by_position(questions, rows):
     assert found == [(1, 12), (2, 12), (3, 12)]
 
 
+@pytest.mark.bundled
 def test_cross_attention_takes_columns_of_ids_of_any_type(documents, rows):
     documents.execute("CREATE TABLE tags (tag text, rank int, v real[])")
     documents.execute("INSERT INTO tags VALUES ('red', 7, '{1,0}'), ('blue', 8, '{0,1}')")
@@ -83,6 +86,7 @@ def test_cross_attention_takes_columns_of_ids_of_any_type(documents, rows):
     assert sorted(row[:2] for row in found) == [("blue", 8), ("red", 7)]
 
 
+@pytest.mark.bundled
 def test_cross_attention_of_null_relations_is_empty(rows):
     assert (
         rows(
@@ -93,6 +97,7 @@ def test_cross_attention_of_null_relations_is_empty(rows):
     )
 
 
+@pytest.mark.bundled
 def test_a_column_list_of_another_length_is_an_error(questions, failure):
     diag = failure(
         "SELECT * FROM ruvector_cross_attention('questions', 'v', 'documents', 'embedding') AS (q int, d int)"
@@ -100,6 +105,7 @@ def test_a_column_list_of_another_length_is_an_error(questions, failure):
     assert diag.message_primary == "the function returns 3 columns, the call names 2"
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("call", "state", "message"),
     [
@@ -125,6 +131,7 @@ def test_errors_are_those_of_the_tables_with_their_hints(failure, call, state, m
     assert state == "22023" or diag.message_hint
 
 
+@pytest.mark.bundled
 def test_they_read_as_the_caller(documents):
     documents.execute("CREATE ROLE nobody_in_particular")
     documents.execute("SET LOCAL ROLE nobody_in_particular")

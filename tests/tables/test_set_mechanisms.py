@@ -24,6 +24,7 @@ NOTES = {
 }
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("mechanism", NOTES)
 def test_explain_analyze_tells_how_the_weights_came_about(
     explained: Callable[..., list[dict[str, Any]]], mechanism: str
@@ -155,6 +156,7 @@ STAND_INS = {
 }
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("mechanism", STAND_INS)
 def test_explain_says_what_stands_in_for_learned_weights(
     explained: Callable[..., list[dict[str, Any]]], mechanism: str

@@ -27,6 +27,7 @@ def test_defaults_are_shown_and_what_has_none_is_null(rows: Callable[..., Rows])
     }  # fmt: skip
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("column", "value", "shown"),
     [
@@ -57,6 +58,7 @@ def test_a_name_is_shown_as_it_was_written(rows: Callable[..., Rows]) -> None:
         assert rows(query, name) == [(name,)]
 
 
+@pytest.mark.bundled
 def test_a_query_vector_is_shown_in_single_precision(rows: Callable[..., Rows]) -> None:
     for value in ("'[0.1,0,0,0,0,0,0,2]'", "ARRAY[0.1,0,0,0,0,0,0,2]", "'{0.1,0,0,0,0,0,0,2}'::float8[]"):
         assert rows(f"SELECT query::text {SEARCH.format(f'k = 1 AND query = {value}')}") == [
@@ -100,6 +102,7 @@ def test_a_result_can_be_stored_with_its_parameters(documents: Connection, rows:
     assert rows("SELECT query_id, k, count(*) FROM kept GROUP BY 1, 2 ORDER BY 1") == [(1, 2, 2), (2, 3, 3)]
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("table", ["mha_search", "attention_score", "attention_types"])
 def test_the_tables_cannot_be_written(failure: Callable[..., Any], table: str) -> None:
     column = "name" if table == "attention_types" else "score"

@@ -116,6 +116,7 @@ def test_explain_names_the_source(plan):
 ARRAY = "embeddings = '{{1,0},{0,1}}'"
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("clauses", "state", "message", "hint"),
     [

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from psycopg import Connection
 
 Refused = Callable[..., tuple[str | None, str | None, str | None]]
@@ -37,6 +38,7 @@ def test_names_that_are_no_names(two_documents: Connection[Any], refused: Refuse
     }
 
 
+@pytest.mark.bundled
 def test_a_hint_names_no_relation_of_a_schema_that_the_caller_cannot_use(
     two_documents: Connection[Any], refused: Refused
 ) -> None:

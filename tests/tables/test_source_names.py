@@ -75,6 +75,7 @@ def test_names_fold_and_truncate_as_in_sql(documents: Connection[Any]) -> None:
         assert search(documents, spelling) == ANSWER, spelling
 
 
+@pytest.mark.bundled
 def test_names_resolve_in_the_callers_search_path(
     documents: Connection[Any], connect: Callable[..., Connection[Any]]
 ) -> None:
@@ -95,6 +96,7 @@ def test_names_resolve_in_the_callers_search_path(
     assert search(other, "documents") == ANSWER
 
 
+@pytest.mark.bundled
 def test_columns_named_like_parameters(db: Connection[Any]) -> None:
     db.execute(
         f"""

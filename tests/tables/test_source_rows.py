@@ -100,6 +100,7 @@ def test_no_rows_and_only_null_vectors_give_no_rows(db: Connection[Any]) -> None
     assert db.execute(f"{SEARCH}'empty'".encode()).fetchall() == []
 
 
+@pytest.mark.bundled
 def test_null_vectors_are_no_keys_and_are_counted(two_documents: Connection[Any]) -> None:
     two_documents.execute("INSERT INTO documents SELECT n, 'n', NULL FROM generate_series(10, 16) n")
     assert len(two_documents.execute(f"{SEARCH}'documents'".encode()).fetchall()) == 2

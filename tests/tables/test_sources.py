@@ -23,6 +23,7 @@ def documents(db: Connection[Any]) -> Connection[Any]:
     return db
 
 
+@pytest.mark.bundled
 def test_kinds_of_relations(documents: Connection[Any]) -> None:
     documents.execute(
         f"""

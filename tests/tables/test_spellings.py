@@ -44,6 +44,7 @@ def expected(rows: Callable[..., Rows]) -> Rows:
     return found
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_an_expression_of_any_vector_type_works_on_either_side(
     rows: Callable[..., Rows], expected: Rows, expression: str
@@ -52,6 +53,7 @@ def test_an_expression_of_any_vector_type_works_on_either_side(
     assert rows(SEARCH.format(f"{expression} = query")) == expected
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("array", ARRAY_TYPES)
 def test_a_column_of_each_type_works_on_either_side(
     documents: Connection, rows: Callable[..., Rows], expected: Rows, array: str
@@ -124,6 +126,7 @@ def test_pgvector_values_work_with_the_companion_extension(
     assert rows(search.format("g.v = s.query")) == expected
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("query", "state"),
     [

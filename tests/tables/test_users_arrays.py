@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
+
+from tests.hosts import Host
 
 Connection = psycopg.Connection[Any]
 Rows = list[tuple[Any, ...]]
@@ -60,9 +63,9 @@ def run_all(connection: Connection, element: str) -> list[tuple[str, Rows, Rows]
 
 
 @pytest.fixture
-def bare(documents: Connection) -> Connection:
-    """The transaction of a database without the extension."""
-    documents.execute("DROP EXTENSION ruattn_fdw")
+def bare(documents: Connection, host: Host) -> Connection:
+    """A database without the extension."""
+    documents.execute(f"DROP EXTENSION {host.extension}".encode())
     return documents
 
 
@@ -73,8 +76,10 @@ def bare_with_vector(bare: Connection, pgvector: None) -> Connection:
     return bare
 
 
-def install(connection: Connection) -> None:
-    connection.execute("CREATE EXTENSION ruattn_fdw")
+@pytest.fixture
+def install(bare: Connection, host: Host) -> Callable[[], object]:
+    """Makes the extension there."""
+    return lambda: bare.execute(host.create.encode())
 
 
 def install_both(connection: Connection) -> None:
@@ -82,29 +87,35 @@ def install_both(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("element", ELEMENT_TYPES)
-def test_queries_on_arrays_are_the_same_before_and_after(bare: Connection, element: str) -> None:
+def test_queries_on_arrays_are_the_same_before_and_after(
+    bare: Connection, install: Callable[[], object], element: str
+) -> None:
     bare.execute(table(element).encode())
     before = run_all(bare, element)
     assert any(answer for _, answer, _ in before)
-    install(bare)
+    install()
     assert run_all(bare, element) == before
 
 
 @pytest.mark.parametrize("method", ["btree", "hash", "gin"])
 @pytest.mark.parametrize("element", ["real", "double precision", "integer", "text"])
-def test_an_index_on_an_array_is_used_as_before(bare: Connection, element: str, method: str) -> None:
+def test_an_index_on_an_array_is_used_as_before(
+    bare: Connection, install: Callable[[], object], element: str, method: str
+) -> None:
     bare.execute(table(element).encode())
     bare.execute(f"CREATE INDEX mine_index ON mine USING {method} (v)".encode())
     bare.execute("ANALYZE mine")
     bare.execute("SET LOCAL enable_seqscan = off")
     before = run_all(bare, element)
     assert sum("mine_index" in str(explanation) for _, _, explanation in before) >= 3
-    install(bare)
+    install()
     assert run_all(bare, element) == before
 
 
 @pytest.mark.parametrize("element", ELEMENT_TYPES)
-def test_an_untyped_parameter_takes_the_type_of_the_array(bare: Connection, element: str) -> None:
+def test_an_untyped_parameter_takes_the_type_of_the_array(
+    bare: Connection, install: Callable[[], object], element: str
+) -> None:
     bare.execute(table(element).encode())
     types = "SELECT parameter_types FROM pg_prepared_statements WHERE name = %s"
     found = []
@@ -113,7 +124,7 @@ def test_an_untyped_parameter_takes_the_type_of_the_array(bare: Connection, elem
         found.append(bare.execute(types, (name,)).fetchall())
         bare.execute(f"DEALLOCATE {name}".encode())
         if name == "before":
-            install(bare)
+            install()
     assert found[0] == found[1]
     assert found[0]
 
@@ -161,7 +172,7 @@ def test_pgvector_queries_and_indexes_are_the_same_before_and_after(bare_with_ve
     assert answers() == before
 
 
-def test_errors_of_users_queries_stay_the_same(bare: Connection) -> None:
+def test_errors_of_users_queries_stay_the_same(bare: Connection, install: Callable[[], object]) -> None:
     """What had no operator before has none now, least of all one of ours."""
 
     def states() -> list[str | None]:
@@ -178,5 +189,5 @@ def test_errors_of_users_queries_stay_the_same(bare: Connection) -> None:
         return found
 
     before = states()
-    install(bare)
+    install()
     assert states() == before
