@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ruattn_fdw import host_api
@@ -51,7 +51,7 @@ WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid
 EXTENSION_SCHEMA = """
 SELECT n.nspname FROM pg_catalog.pg_extension e
      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-WHERE e.extname OPERATOR(pg_catalog.=) 'ruattn_fdw'
+WHERE e.extname IN ('ruattn_fdw', 'ruattn_fdw_multicorn')
 """
 
 
@@ -83,21 +83,37 @@ def import_schema(
     nothing (`all`). options are those of every table; `operation` among them is mha_search if left out.
     Relations that are named but cannot be imported are told of in a NOTICE.
     """
-    fixed = {OPERATION: DEFAULT_OPERATION, **options}
-    table = _check(schema, fixed)
-    statements = []
+    relations = importable(server, schema, list_type, names, options)
+    return [create_statement(relation, server, options) for relation in relations]
+
+
+def importable(
+    server: str, schema: str, list_type: str, names: Sequence[str], options: Mapping[str, str]
+) -> list[Relation]:
+    """The relations that become foreign tables; raises for a schema or options that do not exist."""
+    table = _check(schema, {OPERATION: DEFAULT_OPERATION, **options})
+    found = []
     for relation in _relations(server, schema, list_type, names):
         problem = _problem(table, relation)
         if problem is None:
-            statements.append(create_statement(table, relation, server, fixed))
+            found.append(relation)
         elif relation.readable(_row(table)) or list_type == "limit to":
             host_api.notice(f"{schema}.{relation.name} is not imported", problem)
-    return statements
+    return found
 
 
-def create_statement(table: Table, relation: Relation, server: str, options: Mapping[str, str]) -> str:
-    """CREATE FOREIGN TABLE for one relation: its own columns, then results and parameters that are left."""
-    fixed = {**options, **_source_options(table, relation)}
+def create_statement(
+    relation: Relation,
+    server: str,
+    options: Mapping[str, str],
+    parameter_type: Callable[[str], str] = lambda type_name: type_name,
+) -> str:
+    """CREATE FOREIGN TABLE for one relation: its own columns, then results and parameters that are left.
+
+    parameter_type: the type that a parameter of this type has on this host.
+    """
+    table = TABLES[options.get(OPERATION, DEFAULT_OPERATION)].declaration
+    fixed = {OPERATION: DEFAULT_OPERATION, **options, **_source_options(table, relation)}
     row = _row(table)
     collations = _collations(relation)
     declared = {column.name: column for column in table.columns()}
@@ -108,7 +124,7 @@ def create_statement(table: Table, relation: Relation, server: str, options: Map
         shown.add(row.result)
     columns = [f"{quote(c.name)} {c.type_name}{collations.get(c.name, '')}" for c in own]
     columns += [
-        f"{quote(name)} {_sql_type(relation, fixed, column)}"
+        f"{quote(name)} {_sql_type(relation, fixed, column, parameter_type)}"
         for name, column in declared.items()
         if name not in shown
     ]
@@ -190,14 +206,21 @@ def _collations(relation: Relation) -> dict[str, str]:
     return {name: f" COLLATE {collation}" for name, collation in zip(names, collations, strict=True)}
 
 
-def _sql_type(relation: Relation, fixed: Mapping[str, str], column: Result | Parameter) -> str:
+def _sql_type(
+    relation: Relation,
+    fixed: Mapping[str, str],
+    column: Result | Parameter,
+    parameter_type: Callable[[str], str],
+) -> str:
     """The type of a declared column: that of the ids for ids, and our own type by its full name."""
-    named_by = column.named_by if isinstance(column, Result) else column.id_of
+    named_by, type_name = column.named_by if isinstance(column, Result) else column.id_of, column.type
     if named_by in fixed:
         id_type = next(c.type_name for c in relation.columns if c.name == fixed[named_by or ""])
-        return f"{id_type}[]" if column.type.endswith("[]") else id_type
-    if column.type != VECTOR_TYPE:
-        return column.type
+        type_name = f"{id_type}[]" if column.type.endswith("[]") else id_type
+    if isinstance(column, Parameter):
+        type_name = parameter_type(type_name)
+    if type_name != VECTOR_TYPE:
+        return type_name
     (schemas,), _, _ = host_api.select(EXTENSION_SCHEMA, ("text",))
     return f"{quote(schemas[0])}.{VECTOR_TYPE}"
 

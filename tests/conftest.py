@@ -19,7 +19,7 @@ from ruattn_fdw.server.errors import ServerError
 from ruattn_fdw.server.hostbuild import pg_setting
 from ruattn_fdw.server.installation import Installation, find
 from ruattn_fdw.server.server import Server
-from tests.hosts import BUNDLED, HOSTS, MULTICORN, Committing, Host, empty, read_conditions
+from tests.hosts import BUNDLED, BUNDLED_FOLDERS, HOSTS, MULTICORN, Committing, Host, empty, read_conditions
 
 Connection = psycopg.Connection[Any]
 
@@ -157,11 +157,13 @@ def lacks_a_browser(item: pytest.Item) -> bool:
 
 
 def is_about_another_host(item: pytest.Item) -> bool:
-    """Whether the test is about another host than the one that is tested, or on Multicorn2 about none."""
+    """Whether the test is about another host than the one tested; one without a server is about none."""
     host = item.config.stash[HOST]
     if any(item.get_closest_marker(other) for other in HOSTS if other != host.name):
         return True
-    return host is MULTICORN and "server" not in getattr(item, "fixturenames", ())
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    runs_on_any = "server" in getattr(item, "fixturenames", ()) and folder not in BUNDLED_FOLDERS
+    return host is not BUNDLED and not runs_on_any
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

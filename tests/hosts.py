@@ -12,6 +12,9 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import DiagnosticField, TransactionStatus
 
+BUNDLED_FOLDERS = ("benchmarks", "cache", "docs", "freshness", "host", "index", "server")
+"""Folders of tests about the bundled host alone."""
+
 INTERNAL_ERROR = b"XX000"
 CONDITION = re.compile(rb"Condition: (\w+)\. ?")
 
@@ -107,7 +110,9 @@ def read_conditions() -> None:
         found = CONDITION.match(said[DiagnosticField.MESSAGE_DETAIL] or b"")
         if said[DiagnosticField.SQLSTATE] != INTERNAL_ERROR or found is None:
             return error
-        kind = getattr(errors, "".join(word.capitalize() for word in found[1].decode().split("_")))
+        kind = getattr(errors, "".join(word.capitalize() for word in found[1].decode().split("_")), None)
+        if kind is None:
+            return error
         said[DiagnosticField.SQLSTATE] = (kind.sqlstate or "").encode()
         said[DiagnosticField.MESSAGE_DETAIL] = said[DiagnosticField.MESSAGE_DETAIL][found.end() :] or None
         return kind(*error.args, info=said, encoding=encoding)

@@ -19,8 +19,11 @@ CONDITION = "Condition: "
 
 
 def condition(sqlstate: str) -> str:
-    """The name of an SQLSTATE's condition, as PL/pgSQL spells it."""
-    name = errors.lookup(sqlstate).__name__
+    """The name of an SQLSTATE's condition, as PL/pgSQL spells it; of one that users made up, itself."""
+    try:
+        name = errors.lookup(sqlstate).__name__
+    except KeyError:
+        return sqlstate
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name.rstrip("_")).lower()
 
 

@@ -111,6 +111,14 @@ class Links:
         finally:
             self._running -= 1
 
+    @contextmanager
+    def one_statement(self) -> Iterator[None]:
+        """End what is read for a statement that has no scan, of whose end nobody tells."""
+        try:
+            yield
+        finally:
+            self.end_of_scan()
+
     def end_of_scan(self) -> None:
         """Let the next statement see newer rows, unless the isolation level forbids it."""
         if self._running <= 0 and not backend.keeps_its_snapshot():

@@ -20,9 +20,15 @@ DATATYPE_MISMATCH = "42804"
 
 def sql_type(column: Result | Parameter) -> str:
     """The type of a column in the extension's script."""
-    if isinstance(column, Result) or column.type in SAFE:
-        return column.type
-    return VECTOR_TYPE
+    return column.type if isinstance(column, Result) else parameter_type(column.type)
+
+
+def parameter_type(type_name: str) -> str:
+    """What stands there for a parameter of this type."""
+    if type_name in SAFE:
+        return type_name
+    is_document = type_name.endswith("[]") or type_name in ("jsonb", VECTOR_TYPE)
+    return VECTOR_TYPE if is_document else "text"
 
 
 def check_types(table: Table, types: Mapping[str, str]) -> None:
@@ -31,7 +37,7 @@ def check_types(table: Table, types: Mapping[str, str]) -> None:
         parameter = table.parameter(name)
         if parameter is None or type_name in SAFE or type_name.rpartition(".")[2] == VECTOR_TYPE:
             continue
-        instead = VECTOR_TYPE if type_name.endswith("[]") or type_name == "jsonb" else "text"
+        instead = parameter_type(type_name)
         raise AttentionError(
             f'parameter "{name}" has type {type_name}, with Multicorn2 it must be {instead}',
             sqlstate=DATATYPE_MISMATCH,

@@ -6,20 +6,24 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ruattn_fdw import bridge, contract
+from ruattn_fdw import bridge, contract, schema_import
 from ruattn_fdw.handler import AttentionTable
 from ruattn_fdw.multicorn import quals
 from ruattn_fdw.multicorn.calls import CALL, Call
 from ruattn_fdw.multicorn.session import LINKS, Session
-from ruattn_fdw.multicorn.types import check_types
+from ruattn_fdw.multicorn.types import check_types, parameter_type
 from ruattn_fdw.parameters import OPERATION
 from ruattn_fdw.tables.options import check_options
 from ruattn_fdw.threads import THREADS
 
 if TYPE_CHECKING:
-    from ruattn_fdw.contract import ColumnDefinition, ForeignDataWrapper, Qual, SortKey
+    from ruattn_fdw.contract import ColumnDefinition, ForeignDataWrapper, Qual, SortKey, TableDefinition
 else:
     ForeignDataWrapper = contract.resolve().ForeignDataWrapper
+    TableDefinition = contract.resolve().TableDefinition
+
+SERVER = "ruattn"
+LIST_TYPES = {"limit": "limit to", "except": "except", None: "all"}
 
 Row = dict[str, Any]
 
@@ -89,6 +93,36 @@ class AttentionFdw(ForeignDataWrapper):
         LINKS.end_of_transaction()
 
     rollback = commit
+
+    @classmethod
+    def import_schema(
+        cls,
+        schema: str,
+        srv_options: Mapping[str, str],
+        options: Mapping[str, str],
+        restriction_type: str | None,
+        restricts: Sequence[str],
+    ) -> list[Imported]:
+        """The tables of a schema of this database."""
+        session, list_type = Session(srv_options), LIST_TYPES[restriction_type]
+        with session, LINKS.one_statement():
+            relations = schema_import.importable(SERVER, schema, list_type, restricts, options)
+        return [Imported(relation, options, session) for relation in relations]
+
+
+class Imported(TableDefinition):
+    """A relation that becomes a foreign table."""
+
+    def __init__(
+        self, relation: schema_import.Relation, options: Mapping[str, str], session: Session
+    ) -> None:
+        super().__init__(relation.name)
+        self._relation, self._options, self._session = relation, options, session
+
+    def to_statement(self, schema_name: str, server_name: str) -> str:
+        """CREATE FOREIGN TABLE; the server puts it into the schema."""
+        with self._session, LINKS.one_statement():
+            return schema_import.create_statement(self._relation, server_name, self._options, parameter_type)
 
 
 def _opened(options: Mapping[str, str], columns: Mapping[str, ColumnDefinition]) -> AttentionTable:

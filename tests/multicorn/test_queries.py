@@ -116,3 +116,15 @@ def test_the_detail_of_an_error_begins_with_its_condition(documents: Connection)
     }.items():
         found = documents.execute("SELECT detail_of(%s)", [query]).fetchall()[0][0]
         assert found.startswith(f"Condition: {condition}."), found
+
+
+def test_an_error_of_the_source_with_a_code_of_its_own(documents: Connection) -> None:
+    documents.execute("""
+        CREATE FUNCTION odd(int) RETURNS int LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'odd' USING ERRCODE = 'UA123', DETAIL = 'what', HINT = 'why'; END $$;
+        CREATE VIEW odds AS SELECT odd(id) AS id, embedding FROM documents
+    """)
+    with pytest.raises(psycopg.Error, match="odd") as caught:
+        documents.execute("SELECT id FROM mha_search WHERE table_name = 'odds' AND query = '{1,0,0,0}'")
+    said = caught.value.diag
+    assert (said.message_detail, said.message_hint) == ("Condition: UA123. what", "why")

@@ -88,3 +88,24 @@ def test_options_of_the_server_are_its_settings(
     error = failure(server_options, search.format("large", "cosine"))
     assert error.sqlstate == "53200"
     assert error.diag.message_primary == "the rows of large.v need more than max_memory = 1 MB"
+
+
+def test_import_foreign_schema_writes_types_that_are_safe(corpus: Connection) -> None:
+    corpus.execute("CREATE SCHEMA attn; CREATE TABLE unfit (v real[])")
+    notices: list[str | None] = []
+    corpus.add_notice_handler(lambda said: notices.append(said.message_primary))
+    corpus.execute("IMPORT FOREIGN SCHEMA public LIMIT TO (corpus, unfit) FROM SERVER ruattn INTO attn")
+    assert notices == ["public.unfit is not imported"]
+    types = "SELECT attname, format_type(atttypid, -1) FROM pg_attribute WHERE attrelid = %s::regclass"
+    found = dict(corpus.execute(types, ["attn.corpus"]).fetchall())
+    assert (found["doc"], found["query_id"], found["candidates"]) == ("uuid", "text", "attention_vector")
+    query = "SELECT title FROM attn.corpus WHERE query_id = md5('3')::uuid::text AND num_heads = 1 AND k = 1"
+    assert corpus.execute(query.encode()).fetchall() == [("title 3",)]
+
+
+def test_import_of_a_schema_that_is_not_there_is_an_error(
+    documents: Connection, failure: Callable[..., Any]
+) -> None:
+    error = failure(documents, "IMPORT FOREIGN SCHEMA pubic FROM SERVER ruattn INTO public")
+    assert error.sqlstate == "3F000"
+    assert error.diag.message_hint == 'Perhaps you meant "public".'
