@@ -9,15 +9,13 @@ import numpy as np
 
 from ruattn_fdw import functions, host_api
 from ruattn_fdw.contract import ColumnDefinition
-from ruattn_fdw.errors import INVALID_OPTION, MISSING_OPTION, AttentionError, choices
 from ruattn_fdw.handler import AttentionTable, Batch
 from ruattn_fdw.kernels import attend, registry
-from ruattn_fdw.parameters import OPERATION, invalid_option
+from ruattn_fdw.parameters import invalid_option
 from ruattn_fdw.pooling import pool
 from ruattn_fdw.report import Report
 from ruattn_fdw.schema_import import import_schema
-from ruattn_fdw.tables import TABLES
-from ruattn_fdw.tables.options import check_options
+from ruattn_fdw.tables.options import check_options, find_handler
 from ruattn_fdw.tables.shared import kernel_errors
 from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
@@ -31,7 +29,6 @@ __all__ = [
     "function",
     "import_schema",
     "open_table",
-    "operation",
     "pool",
     "preload",
     "start",
@@ -64,7 +61,7 @@ class Scan:
 def open_table(options: Mapping[str, str], columns: Sequence[tuple[str, str]]) -> AttentionTable:
     """The handler of a foreign table with these OPTIONS and columns (name, type)."""
     definitions = {name: ColumnDefinition(name, type_name=type_name) for name, type_name in columns}
-    return operation(options)(options, definitions)
+    return find_handler(options)(options, definitions)
 
 
 def describe(
@@ -109,7 +106,7 @@ def validate(kind: str, options: Mapping[str, str]) -> None:
             registry.find(options["attention_type"])
         return
     if kind == "foreign table":
-        check_options(operation(options).declaration, options)
+        check_options(find_handler(options).declaration, options)
         return
     for name in options:
         raise invalid_option(name, [])
@@ -128,21 +125,3 @@ def preload() -> None:
     """Run one small attention: what numpy and BLAS set up at first use is then there for the first query."""
     vectors = np.ones((1, 8), np.float32)
     attend.attend(registry.find("multi_head"), vectors[0], vectors)
-
-
-def operation(options: Mapping[str, str]) -> type[AttentionTable]:
-    """The handler that the OPTION `operation` names."""
-    name = options.get(OPERATION)
-    if name is None:
-        raise AttentionError(
-            'the option "operation" is missing',
-            sqlstate=MISSING_OPTION,
-            hint=choices("", TABLES, "operations"),
-        )
-    if name not in TABLES:
-        raise AttentionError(
-            f'there is no operation "{name}"',
-            sqlstate=INVALID_OPTION,
-            hint=choices(name, TABLES, "operations"),
-        )
-    return TABLES[name]

@@ -39,7 +39,7 @@ PLACEHOLDER = re.compile(r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|\$(\d+)')
 
 def relation(name: str) -> tuple[int, str, str, str, float] | None:
     """A relation of this name in the caller's search_path, or None."""
-    found, count, _ = select(catalogue.RELATION, catalogue.RELATION_KINDS, "", (name,))
+    found, count = _look_up(catalogue.RELATION, catalogue.RELATION_KINDS, name)
     if not count:
         return None
     oid, schema, own_name, kind, rows = (column[0] for column in found)
@@ -48,13 +48,13 @@ def relation(name: str) -> tuple[int, str, str, str, float] | None:
 
 def columns(oid: int) -> list[tuple[str, str, str]]:
     """The columns of a relation as (name, type, kind)."""
-    found, _, _ = select(catalogue.COLUMNS, ("text", "text", "text"), "", (oid,))
+    found, _ = _look_up(catalogue.COLUMNS, ("text", "text", "text"), oid)
     return list(zip(*found, strict=True))
 
 
 def primary_key(oid: int) -> str | None:
     """The column of a single-column primary key."""
-    (names,), count, _ = select(catalogue.PRIMARY_KEY, ("text",), "", (oid,))
+    (names,), count = _look_up(catalogue.PRIMARY_KEY, ("text",), oid)
     return names[0] if count == 1 else None
 
 
@@ -94,6 +94,11 @@ def index_version(oid: int) -> None:
 def setting(name: str) -> Any:
     """The value of a setting: those that users have are options of the server."""
     return acting().settings[name]
+
+
+def _look_up(sql: str, kinds: Sequence[str], argument: object) -> tuple[list[Any], int]:
+    """(columns, rows) of a look into the catalogue, which takes milliseconds."""
+    return acting().link().once((sql, argument), lambda: select(sql, kinds, "", (argument,))[:2])
 
 
 def _literal(value: object, quoted: Any) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import OperationalError, pq
 from psycopg.conninfo import make_conninfo
@@ -20,6 +20,8 @@ LOCK_TIMEOUT = 10_000
 
 CHUNK = 1 << 22
 """Bytes of rows handed over at one time."""
+
+Answer = TypeVar("Answer")
 
 DEPTH = "ruattn_fdw.depth"
 DEEPEST = 8
@@ -54,6 +56,7 @@ class Link:
     def __init__(self, credentials: Credentials) -> None:
         self.credentials = credentials
         self._conn = _connect(credentials)
+        self._known: dict[object, Any] = {}
 
     @property
     def is_open(self) -> bool:
@@ -71,6 +74,14 @@ class Link:
             if self._conn.transaction_status != pq.TransactionStatus.INTRANS:
                 self.end()
 
+    def once(self, key: object, read: Callable[[], Answer]) -> Answer:
+        """What `read` gives, read once under a snapshot."""
+        self._begin()
+        if key not in self._known:
+            self._known[key] = read()
+        found: Answer = self._known[key]
+        return found
+
     def literal(self, text: str) -> str:
         """A string as SQL has it."""
         return pq.Escaping(self._conn).escape_literal(text.encode()).decode()
@@ -87,6 +98,7 @@ class Link:
     def _begin(self) -> None:
         if self._conn.transaction_status in OPEN:
             return
+        self._known.clear()
         try:
             self._run(self._beginning())
         except (OperationalError, AttentionError):

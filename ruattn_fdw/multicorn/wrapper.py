@@ -6,14 +6,14 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ruattn_fdw import bridge, contract, schema_import
+from ruattn_fdw import contract, schema_import
 from ruattn_fdw.handler import AttentionTable
-from ruattn_fdw.multicorn import quals
+from ruattn_fdw.multicorn import clauses
 from ruattn_fdw.multicorn.calls import CALL, Call
 from ruattn_fdw.multicorn.session import LINKS, Session
 from ruattn_fdw.multicorn.types import check_types, parameter_type
 from ruattn_fdw.parameters import OPERATION
-from ruattn_fdw.tables.options import check_options
+from ruattn_fdw.tables.options import check_options, find_handler
 from ruattn_fdw.threads import THREADS
 
 if TYPE_CHECKING:
@@ -41,23 +41,23 @@ class AttentionFdw(ForeignDataWrapper):
             self._handler = _opened(self._session.table_options, fdw_columns)
         self._table = self._handler.layout.table
 
-    def get_rel_size(self, quals_: Sequence[Qual], columns: Sequence[str]) -> tuple[int, int]:
+    def get_rel_size(self, quals: Sequence[Qual], columns: Sequence[str]) -> tuple[int, int]:
         """Rows and their width, of what is known before execution."""
         with self._session:
-            return self._handler.get_rel_size(quals.constants(self._table, quals_), columns)
+            return self._handler.get_rel_size(clauses.constants(self._table, quals), columns)
 
     def can_sort(self, sortkeys: Sequence[SortKey]) -> Sequence[SortKey]:
         """The sort keys as they are, if rows arrive in that order."""
         return self._handler.can_sort(sortkeys)
 
     def execute(
-        self, quals_: Sequence[Qual], columns: Sequence[str], sortkeys: Sequence[SortKey] | None = None
+        self, quals: Sequence[Qual], columns: Sequence[str], sortkeys: Sequence[SortKey] | None = None
     ) -> Iterator[Row]:
         """The rows, every parameter as it was received; in order also where there are several runs."""
         with self._session:
             THREADS.use(self._session.settings["threads"])
             wanted = [name for name in columns if name in self._handler.columns]  # no system columns
-            found = [self._handler.execute(run, wanted) for run in self._runs(quals_)]
+            found = [self._handler.execute(run, wanted) for run in self._runs(quals)]
         if len(found) == 1 or not sortkeys:
             rows = (row for run in found for row in run)
         else:
@@ -65,24 +65,24 @@ class AttentionFdw(ForeignDataWrapper):
             rows = heapq.merge(*found, key=lambda row: row[key.attname], reverse=key.is_reversed)
         return self._session.stepwise(rows)
 
-    def _runs(self, quals_: Sequence[Qual]) -> list[list[Qual]]:
+    def _runs(self, quals: Sequence[Qual]) -> list[list[Qual]]:
         """The quals of each run, with what is required among them."""
-        given = {qual.field_name for qual in quals_}
+        given = {qual.field_name for qual in quals}
         for group in self._handler.groups():
             if not given.intersection(group):
-                raise quals.missing(self._table, group)
-        return quals.runs(self._table, quals_)
+                raise clauses.missing(self._table, group)
+        return clauses.runs(self._table, quals)
 
     def explain(
         self,
-        quals_: Sequence[Qual],
+        quals: Sequence[Qual],
         columns: Sequence[str],
         sortkeys: Sequence[SortKey] | None = None,
         verbose: bool = False,
     ) -> list[str]:
         """The handler's lines for EXPLAIN."""
         with self._session:
-            return self._handler.explain(quals.shown(self._table, quals_), columns)
+            return self._handler.explain(clauses.shown(self._table, quals), columns)
 
     def end_scan(self) -> None:
         """The statement ends, as far as this table knows."""
@@ -127,7 +127,7 @@ class Imported(TableDefinition):
 
 def _opened(options: Mapping[str, str], columns: Mapping[str, ColumnDefinition]) -> AttentionTable:
     """The handler of a table with these OPTIONS and columns."""
-    kind = Call if options.get(OPERATION) == CALL.name else bridge.operation(options)
+    kind = Call if options.get(OPERATION) == CALL.name else find_handler(options)
     types = {name: column.base_type_name for name, column in columns.items()}
     check_options(kind.declaration, options)
     check_types(kind.declaration, types)

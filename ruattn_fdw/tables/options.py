@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ruattn_fdw.declaration import Table
-from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.errors import INVALID_OPTION, MISSING_OPTION, AttentionError, choices
+from ruattn_fdw.handler import AttentionTable
 from ruattn_fdw.layout import Layout
-from ruattn_fdw.parameters import Arguments, is_locked, read_options
-from ruattn_fdw.tables import shared
+from ruattn_fdw.parameters import OPERATION, Arguments, is_locked, read_options
+from ruattn_fdw.tables import TABLES, shared
 
 
 def check_options(table: Table, options: Mapping[str, str]) -> None:
@@ -30,3 +31,21 @@ def check_options(table: Table, options: Mapping[str, str]) -> None:
         mechanism = shared.find_mechanism(options["attention_type"], table.name)
         if "model" not in options:
             shared.kernel_settings(mechanism, arguments)
+
+
+def find_handler(options: Mapping[str, str]) -> type[AttentionTable]:
+    """The handler that the OPTION `operation` names."""
+    name = options.get(OPERATION)
+    if name is None:
+        raise AttentionError(
+            'the option "operation" is missing',
+            sqlstate=MISSING_OPTION,
+            hint=choices("", TABLES, "operations"),
+        )
+    if name not in TABLES:
+        raise AttentionError(
+            f'there is no operation "{name}"',
+            sqlstate=INVALID_OPTION,
+            hint=choices(name, TABLES, "operations"),
+        )
+    return TABLES[name]
