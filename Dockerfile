@@ -51,10 +51,10 @@ COPY --from=build /usr/lib/postgresql/17/lib/ruattn_fdw.so /usr/lib/postgresql/1
 COPY --from=build /usr/share/postgresql/17/extension/ruattn_fdw* /usr/share/postgresql/17/extension/
 RUN printf "%s\n" "listen_addresses = '*'" "shared_preload_libraries = 'ruattn_fdw'" \
     >> /usr/share/postgresql/17/postgresql.conf.sample
-COPY container/entrypoint.sh /usr/local/bin/
+COPY docker-entrypoint.sh /usr/local/bin/
 VOLUME /var/lib/postgresql/data
 EXPOSE 5432
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=10s --start-period=60s CMD pg_isready --quiet --host=127.0.0.1
-ENTRYPOINT ["entrypoint.sh"]
+ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]

@@ -26,7 +26,7 @@ test-long: build
 
 # the image: its tests, its size, what it does; by Docker, or by Podman where there is neither engine nor registry
 test-container: build
-	@container/test.sh
+	@tests/container/run.sh
 
 # make bench ONLY="overhead search" FLAGS="--json figures.json --picture figures.png"
 # the peers are big and not made for every machine: without them the run says so and goes on

@@ -1,4 +1,4 @@
-"""Containers of the image that container/test.sh built, run by the engine that it found."""
+"""Containers of the image that run.sh built, run by the engine that it found."""
 
 from __future__ import annotations
 

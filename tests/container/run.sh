@@ -2,7 +2,7 @@
 # Builds the image, with the suite in its stage `test`, and tries it out. With Docker where an engine answers that has
 # the base image or gets it; else with Podman, which needs neither an engine nor a registry: debootstrap makes the base.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 base=debian:trixie-slim
 image=ruattn-fdw
