@@ -12,7 +12,10 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import DiagnosticField, TransactionStatus
 
-BUNDLED_FOLDERS = ("benchmarks", "cache", "docs", "freshness", "host", "index", "server")
+BUNDLED_FOLDERS = (
+    "benchmarks", "cache", "container", "docs", "explore", "freshness", "host", "index", "models", "plots",
+    "server",
+)  # fmt: skip
 """Folders of tests about the bundled host alone."""
 
 INTERNAL_ERROR = b"XX000"

@@ -36,6 +36,7 @@ _HOLDOFF = ctypes.c_uint32.in_dll(_SERVER, "InterruptHoldoffCount")
 _ISOLATION = ctypes.c_int.in_dll(_SERVER, "XactIsoLevel")
 _LOCK_TIMEOUT = ctypes.c_int.in_dll(_SERVER, "LockTimeout")
 _DATABASE = ctypes.c_uint32.in_dll(_SERVER, "MyDatabaseId")
+_LIBRARIES = (ctypes.c_char * 1024).in_dll(_SERVER, "pkglib_path")
 _SEARCH_PATH = ctypes.c_char_p.in_dll(_SERVER, "namespace_search_path")
 
 
@@ -44,6 +45,11 @@ class Address(NamedTuple):
 
     host: str
     port: str
+
+
+def interrupted() -> bool:
+    """Whether `check_interrupts` would raise."""
+    return bool(_DIE.value or _CANCEL.value)
 
 
 def check_interrupts() -> None:
@@ -77,6 +83,16 @@ def role_name() -> str:
 def is_superuser() -> bool:
     """Whether it is a superuser."""
     return bool(_SERVER.superuser())
+
+
+def caller() -> tuple[int, int]:
+    """The oids of the database and of the role that the query runs as."""
+    return _DATABASE.value, role()
+
+
+def libraries() -> str:
+    """The folder of the server's libraries."""
+    return _text(_LIBRARIES.value)
 
 
 def database() -> str:

@@ -5,25 +5,31 @@ There is no attention index and no copy of vectors: what proves a copy current o
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+import ruattn_fdw
 from ruattn_fdw.arrays import array_literal
 from ruattn_fdw.errors import OUT_OF_MEMORY, AttentionError
-from ruattn_fdw.multicorn import catalogue
-from ruattn_fdw.multicorn.backend import check_interrupts
+from ruattn_fdw.multicorn import backend, catalogue
+from ruattn_fdw.multicorn.backend import caller, check_interrupts, interrupted
 from ruattn_fdw.multicorn.messages import notice
 from ruattn_fdw.multicorn.rows import Columns, in_copys_format
 from ruattn_fdw.multicorn.session import acting
 
 __all__ = [
+    "caller",
     "check_interrupts",
     "columns",
     "index_version",
     "indexes",
+    "interrupted",
+    "map_file",
     "notice",
     "primary_key",
     "relation",
@@ -31,6 +37,8 @@ __all__ = [
     "setting",
     "source",
 ]  # fmt: skip
+
+VERSION, LIBRARIES = ruattn_fdw.__version__, backend.libraries()
 
 NO_COPY = "the host is Multicorn2"
 MEBIBYTE = 1024 * 1024
@@ -89,6 +97,11 @@ def indexes(oid: int, vector_column: str, id_column: str | None) -> list[Any]:
 
 def index_version(oid: int) -> None:
     """There is no attention index."""
+
+
+def map_file(fd: int, size: int, writable: bool) -> NoReturn:
+    """No file is mapped: nothing here would outlast it being cut short. So no search is counted either."""
+    raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
 
 def setting(name: str) -> Any:

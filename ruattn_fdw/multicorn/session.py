@@ -22,6 +22,7 @@ SETTINGS = (
     ),
     Parameter("max_memory", "integer", "MB that the rows of one source may take", default=1024, minimum=1),
     Parameter("features", "text", "mechanisms that can be used, by their features", default="all"),
+    Parameter("rerank_models", "text", "models that rerank, as name=folder", default=""),
 )
 """Options of the server, where the bundled host has settings of the session."""
 

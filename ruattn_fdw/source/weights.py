@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ruattn_fdw import host_api
-from ruattn_fdw.errors import AttentionError, choices
+from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError, choices
 from ruattn_fdw.kernels.trained import Tensors
 from ruattn_fdw.source.rows import quote
 
@@ -43,7 +43,14 @@ def read_weights(name: str) -> Tensors:
     They are not read again while the caller's own SELECT shows the same versions of their rows in the same
     files, by which, as for copies of vectors, nothing has changed (cache/versions.py, host/leaves.c).
     """
-    (oids, (schema,)), _, _ = host_api.select(LOCATE, ("id", "text"))
+    (oids, schemas), count, _ = host_api.select(LOCATE, ("id", "text"))
+    if not count:
+        raise AttentionError(
+            "there are no sets of weights here",
+            sqlstate=NOT_SUPPORTED,
+            hint="The extension ruattn_fdw, of the bundled host, keeps them.",
+        )
+    schema = schemas[0]
     state = host_api.source(int(np.asarray(oids)[0]), COLUMNS)
     table = f"{quote(schema)}.ruattn_weights"
     shapes, versions = _listed(table, name)

@@ -147,6 +147,7 @@ def test_explain_names_sources_and_mechanism(plan):
 QUERY = "query = '{1,0,0,0,0,0,0,0}'"
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("clauses", "state", "message", "hint"),
     [

@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
+pytestmark = pytest.mark.bundled
+
 Connection = psycopg.Connection[Any]
 Rows = list[tuple[Any, ...]]
 

@@ -137,6 +137,7 @@ def test_options(db: Connection[Any]) -> None:
     )
 
 
+@pytest.mark.bundled
 def test_huge_and_deep_options(db: Connection[Any]) -> None:
     cases = {
         """options = jsonb_build_object('a', repeat('x', 10000000))""": (

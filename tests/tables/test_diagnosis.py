@@ -36,6 +36,7 @@ def stranger(db: Connection) -> Iterator[Connection]:
     db.execute("RESET ROLE; DROP ROLE diag_stranger")
 
 
+@pytest.mark.bundled
 def test_all_is_well(db: Connection) -> None:
     found = diagnosis(db)
     assert list(found) == ITEMS.split()
@@ -45,6 +46,7 @@ def test_all_is_well(db: Connection) -> None:
     assert "openblas" in found["blas"][0]
 
 
+@pytest.mark.bundled
 def test_a_script_of_another_version_is_found(db: Connection) -> None:
     with db.transaction(force_rollback=True):
         db.execute("UPDATE pg_extension SET extversion = '0.0.9' WHERE extname = 'ruattn_fdw'")
@@ -58,12 +60,14 @@ def test_without_room_for_copies_it_says_what_that_costs(db: Connection) -> None
     assert advice is not None
 
 
+@pytest.mark.bundled
 def test_more_threads_than_processors_are_found(db: Connection) -> None:
     db.execute("SET ruattn_fdw.threads = 256")
     value, ok, _ = diagnosis(db)["threads"]
     assert (value, ok) == (f"256, of {len(os.sched_getaffinity(0))} processors", False)
 
 
+@pytest.mark.bundled
 def test_paths_and_files_are_for_those_who_may_read_all_settings(stranger: Connection) -> None:
     found = diagnosis(stranger)
     for_some = {

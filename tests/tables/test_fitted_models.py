@@ -12,6 +12,8 @@ import pytest
 from ruattn_fdw.cli.main import main
 from ruattn_fdw.server.server import Server
 
+pytestmark = pytest.mark.bundled
+
 Connection = psycopg.Connection[Any]
 Fit = Callable[..., str]
 

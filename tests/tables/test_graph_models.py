@@ -8,6 +8,8 @@ from safetensors.numpy import save_file
 
 from ruattn_fdw.cli.main import main
 
+pytestmark = pytest.mark.bundled
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "graph_layers.npz"
 EVERYWHERE = "INSERT INTO links SELECT a, b FROM generate_series(0, 14) a, generate_series(0, 14) b"
 SEARCH = "FROM gat_search WHERE node_table = 'nodes' AND edge_table = 'links' AND query_node_id = 2"

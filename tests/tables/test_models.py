@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from ruattn_fdw.kernels.registry import MECHANISMS
 
+pytestmark = pytest.mark.bundled
+
 RANDOM = np.random.RandomState(1)
 WEIGHTS = {f"W_{role}": RANDOM.standard_normal((8, 12)).astype(np.float32) / 4 for role in "qkv"}
 WEIGHTS |= {f"b_{role}": RANDOM.standard_normal(12).astype(np.float32) for role in "qkv"}

@@ -120,6 +120,7 @@ def test_a_table_without_rows_has_none(db: Connection[Any]) -> None:
         assert db.execute(sql, [options]).fetchall() == []
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("clauses", "message"),
     [

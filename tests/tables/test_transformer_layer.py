@@ -7,6 +7,8 @@ import pytest
 
 from ruattn_fdw.cli.main import main
 
+pytestmark = pytest.mark.bundled
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
