@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from ruattn_fdw.cli import doctor
+from ruattn_fdw.cli.install import has_multicorn
 from ruattn_fdw.cli.main import main
 from ruattn_fdw.cli.servers import default_data
 from ruattn_fdw.server.account import Account
 from ruattn_fdw.server.errors import ServerError
+from ruattn_fdw.server.installation import Installation
 
 
 @pytest.fixture
@@ -104,3 +106,15 @@ def test_doctor_goes_on_after_an_error_and_counts_it(
     report = "\n".join(lines(capsys))
     assert "PROBLEM error: there is no C compiler\n        mend it with: apt-get install -y gcc" in report
     assert "server: does not run" in report
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_server_with_multicorn2_is_known(tmp_path: Path, there: bool) -> None:
+    pg_config = tmp_path / "pg_config"
+    pg_config.write_text(f"#!/bin/sh\necho {tmp_path}\n")
+    pg_config.chmod(0o755)
+    (tmp_path / "extension").mkdir()
+    if there:
+        (tmp_path / "extension" / "multicorn.control").touch()
+    installation = Installation(pg_config, 15, tmp_path, tmp_path, tmp_path, own_folders=False)
+    assert has_multicorn(installation) == there
