@@ -22,7 +22,6 @@ SETTINGS = (
     ),
     Parameter("max_memory", "integer", "MB that the rows of one source may take", default=1024, minimum=1),
     Parameter("features", "text", "mechanisms that can be used, by their features", default="all"),
-    Parameter("rerank_models", "text", "models that rerank, as name=folder", default=""),
 )
 """Options of the server, where the bundled host has settings of the session."""
 
@@ -84,6 +83,8 @@ def _settings(options: Mapping[str, str]) -> dict[str, Any]:
     return found | {
         "max_memory": found["max_memory"] * MEBIBYTE,
         "cache_size": 0,
+        # no option: one of a table or a mapping looks like the server's, and folders are for administrators
+        "rerank_models": "",
         "python": sys.executable or sys.prefix,
     }
 

@@ -109,3 +109,14 @@ def test_import_of_a_schema_that_is_not_there_is_an_error(
     error = failure(documents, "IMPORT FOREIGN SCHEMA pubic FROM SERVER ruattn INTO public")
     assert error.sqlstate == "3F000"
     assert error.diag.message_hint == 'Perhaps you meant "public".'
+
+
+def test_nobody_names_folders_of_models(documents: Connection, failure: Callable[..., Any]) -> None:
+    documents.execute("""
+        CREATE FOREIGN TABLE reranked (id bigint, score real) SERVER ruattn OPTIONS (
+            operation 'neural_rerank', table_name 'documents', query_text 'a', model 'm',
+            rerank_models 'm=/etc'
+        )
+    """)
+    error = failure(documents, "SELECT * FROM reranked")
+    assert error.diag.message_primary == 'invalid option "rerank_models"'
