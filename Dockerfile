@@ -42,7 +42,7 @@ RUN set -eu; \
     rm -rf /var/lib/apt/lists/*
 COPY . .
 ARG TESTS="tests/host tests/tables tests/index/test_declarations.py tests/index/test_forms.py tests/index/test_rows.py"
-RUN server=/usr/lib/postgresql/17/bin/pg_config; /opt/ruattn/bin/python -P -m pytest -q \
+RUN server=/usr/lib/postgresql/17/bin/pg_config; /opt/ruattn/bin/python -P -m pytest \
     --pg="$server" --preload="$server" -m "not slow and not long and not container" $TESTS
 
 FROM server
