@@ -201,23 +201,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session")
-def host(request: pytest.FixtureRequest) -> Host:
+def fdw_host(request: pytest.FixtureRequest) -> Host:
     """The host that the tests run on."""
     return request.config.stash[HOST]
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, host: Host) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, fdw_host: Host) -> Iterator[Server]:
     """A running server with the extension installed; its log must show no crash when the session ends."""
     installation: Installation = request.param
     installation.install()
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation, host.variables)
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation, fdw_host.variables)
     try:
         running.start({**SETTINGS, **(PRELOADED if is_preloaded(request.config, installation) else {})})
         with psycopg.connect(running.uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
         with psycopg.connect(running.uri(TEMPLATE), autocommit=True) as connection:
-            connection.execute(host.create.encode())
+            connection.execute(fdw_host.create.encode())
         yield running
         running.stop()
         crashes = [
@@ -246,9 +246,9 @@ def drop_database() -> Callable[[Connection, str], None]:
 
 
 @pytest.fixture(scope="session")
-def lasting(server: Server, host: Host) -> Iterator[Connection | None]:
+def lasting(server: Server, fdw_host: Host) -> Iterator[Connection | None]:
     """Where a session's first search costs much, the connection of all tests, to the database `test`."""
-    if host is BUNDLED:
+    if fdw_host is BUNDLED:
         yield None
         return
     with psycopg.connect(server.uri(), autocommit=True) as connection:

@@ -18,7 +18,7 @@ from tests.cache.damage import flip
 Create = Callable[..., MatrixFile]
 NAME = "0123456789abcdef"
 IDENTITY, OTHER_IDENTITY = bytes(range(32)), bytes(32)
-MAGIC = b"RUATTNMF"
+MAGIC, VERSION = b"RUATTNMF", 2
 
 
 def write_start(path: Path, magic: bytes, version: int) -> None:
@@ -53,9 +53,9 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "a page too long": lambda path: os.truncate(path, path.stat().st_size + 4096),
     "readable by the group": lambda path: path.chmod(0o640),
     "writable by others": lambda path: path.chmod(0o602),
-    "older version": lambda path: write_start(path, MAGIC, 0),
-    "future version": lambda path: write_start(path, MAGIC, 2),
-    "another kind of file": lambda path: write_start(path, b"RUATTNXX", 1),
+    "older version": lambda path: write_start(path, MAGIC, VERSION - 1),
+    "future version": lambda path: write_start(path, MAGIC, VERSION + 1),
+    "another kind of file": lambda path: write_start(path, b"RUATTNXX", VERSION),
     "end overwritten": lambda path: flip(path, path.stat().st_size - 1),
     **{
         f"header flipped at {at}": lambda path, at=at: flip(path, at)
@@ -73,7 +73,7 @@ def test_what_is_not_a_whole_file_of_ours_is_none(path: Path, spoilt: str, writa
 
 
 def test_the_header_is_what_tests_take_it_for(path: Path) -> None:
-    write_start(path, MAGIC, 1)
+    write_start(path, MAGIC, VERSION)
     assert MatrixFile.open(NAME, IDENTITY) is not None
 
 

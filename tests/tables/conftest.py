@@ -53,9 +53,9 @@ def committed(db: Connection) -> Connection:
 
 
 @pytest.fixture
-def documents(request: pytest.FixtureRequest, server: Server, host: Host) -> Connection:
+def documents(request: pytest.FixtureRequest, server: Server, fdw_host: Host) -> Connection:
     """A connection to a database with `documents`, which a test may change."""
-    connection: Connection = request.getfixturevalue("rolled_back" if host is BUNDLED else "committed")
+    connection: Connection = request.getfixturevalue("rolled_back" if fdw_host is BUNDLED else "committed")
     return connection
 
 

@@ -45,8 +45,8 @@ def without_comment(rows: Callable[..., Rows], extension: str, number: int) -> R
     return [member for member in members if not member[-1]]
 
 
-def test_every_object_has_a_comment(rows: Callable[..., Rows], host: Host) -> None:
-    assert without_comment(rows, host.extension, 40) == []
+def test_every_object_has_a_comment(rows: Callable[..., Rows], fdw_host: Host) -> None:
+    assert without_comment(rows, fdw_host.extension, 40) == []
 
 
 @pytest.mark.usefixtures("pgvector")
@@ -72,11 +72,11 @@ def test_every_column_says_whether_it_is_a_result_or_a_parameter(rows: Callable[
     assert comments["mha_search", "score"].startswith("RESULT: ")
 
 
-def test_a_drop_leaves_nothing_behind(documents: Connection, host: Host) -> None:
-    drop = f"DROP EXTENSION {host.extension}".encode()
+def test_a_drop_leaves_nothing_behind(documents: Connection, fdw_host: Host) -> None:
+    drop = f"DROP EXTENSION {fdw_host.extension}".encode()
     documents.execute(drop)
     before = counts(documents)
-    documents.execute(host.create.encode())
+    documents.execute(fdw_host.create.encode())
     with_it = counts(documents)
     assert with_it["pg_proc"] > before["pg_proc"]
     documents.execute(drop)
@@ -84,11 +84,11 @@ def test_a_drop_leaves_nothing_behind(documents: Connection, host: Host) -> None
 
 
 def test_it_can_be_created_in_a_schema_of_choice(
-    documents: Connection, rows: Callable[..., Rows], host: Host
+    documents: Connection, rows: Callable[..., Rows], fdw_host: Host
 ) -> None:
-    documents.execute(f"DROP EXTENSION {host.extension}".encode())
+    documents.execute(f"DROP EXTENSION {fdw_host.extension}".encode())
     documents.execute("CREATE SCHEMA attn")
-    documents.execute(f"CREATE EXTENSION {host.extension} SCHEMA attn".encode())
+    documents.execute(f"CREATE EXTENSION {fdw_host.extension} SCHEMA attn".encode())
     vector = "(SELECT embedding FROM public.documents WHERE id = 1)"
     assert rows(
         "SELECT id FROM attn.mha_search WHERE table_name = 'public.documents' AND query_id = 1 AND k = 1"
@@ -104,19 +104,19 @@ def test_it_can_be_created_in_a_schema_of_choice(
 
 
 def test_what_uses_it_keeps_it_from_being_dropped(
-    documents: Connection, failure: Callable[..., Any], host: Host
+    documents: Connection, failure: Callable[..., Any], fdw_host: Host
 ) -> None:
     documents.execute(
         "CREATE VIEW found AS SELECT id FROM mha_search WHERE table_name = 'documents' AND query_id = 1"
     )
-    assert failure(f"DROP EXTENSION {host.extension}").sqlstate == "2BP01"
+    assert failure(f"DROP EXTENSION {fdw_host.extension}").sqlstate == "2BP01"
     assert failure("DROP FOREIGN TABLE mha_search").sqlstate == "2BP01"
     documents.execute("DROP VIEW found")
     assert failure("DROP FOREIGN TABLE mha_search").message_primary.endswith(
-        f"because extension {host.extension} requires it"
+        f"because extension {fdw_host.extension} requires it"
     )
     documents.execute("CREATE TABLE kept (v attention_vector)")
-    assert failure(f"DROP EXTENSION {host.extension}").sqlstate == "2BP01"
+    assert failure(f"DROP EXTENSION {fdw_host.extension}").sqlstate == "2BP01"
 
 
 USES = """

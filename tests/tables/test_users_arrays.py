@@ -63,9 +63,9 @@ def run_all(connection: Connection, element: str) -> list[tuple[str, Rows, Rows]
 
 
 @pytest.fixture
-def bare(documents: Connection, host: Host) -> Connection:
+def bare(documents: Connection, fdw_host: Host) -> Connection:
     """A database without the extension."""
-    documents.execute(f"DROP EXTENSION {host.extension}".encode())
+    documents.execute(f"DROP EXTENSION {fdw_host.extension}".encode())
     return documents
 
 
@@ -77,9 +77,9 @@ def bare_with_vector(bare: Connection, pgvector: None) -> Connection:
 
 
 @pytest.fixture
-def install(bare: Connection, host: Host) -> Callable[[], object]:
+def install(bare: Connection, fdw_host: Host) -> Callable[[], object]:
     """Makes the extension there."""
-    return lambda: bare.execute(host.create.encode())
+    return lambda: bare.execute(fdw_host.create.encode())
 
 
 def install_both(connection: Connection) -> None:
