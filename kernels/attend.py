@@ -14,7 +14,7 @@ from .logits import Exact, Scorers, check_width, overflow, score_keys
 from .mechanism import Mechanism, parse_num_heads, parse_options, parse_temperature
 from .positions import Positions
 from .problem import Options, Problem
-from .softmax import State, settle
+from .softmax import State, given_state, settle
 from .weights import Weights, scattered
 
 __all__ = ["Weights", "attend"]
@@ -205,7 +205,7 @@ def _finish(
     if normaliser is None:
         whole = settle(state, weights[:, heavy] / state.total[:, None], exact_logits)
     else:
-        whole = State(normaliser, np.ones(len(normaliser)))
+        whole = given_state(normaliser)
     weights *= _factors(state, whole)[:, None]
     weights[:, heavy] = whole.weights(exact_logits)
     logits[:, heavy] = exact_logits

@@ -14,7 +14,7 @@ from .keyset import KeySet
 from .logits import check_width, in_float64
 from .mechanism import Mechanism
 from .problem import Options
-from .softmax import State, exponentials, settle
+from .softmax import exponentials, given_state, settle, state_of
 from .sweep import LEAST, Sweep, largest
 from .weights import Answer, of_exact_logits
 
@@ -79,10 +79,9 @@ class _Search:
     def of_all(self, normaliser: F64 | None) -> Answer | None:
         """The answer of few keys, all of them in float64."""
         logits = self._exact(np.arange(len(self._keys)))
-        maximum = logits.max(axis=1)
-        state = State(maximum, np.exp(logits - maximum[:, None]).sum(axis=1))
-        whole = self._under(state, normaliser)
-        if not (np.abs(logits).max() <= MAX32 and whole.weights(maximum[:, None]).max() <= 1 + EPS32):
+        whole = state_of(logits) if normaliser is None else given_state(normaliser)
+        largest_logits = logits.max(axis=1)[:, None]
+        if not (np.abs(logits).max() <= MAX32 and whole.weights(largest_logits).max() <= 1 + EPS32):
             return None
         return of_exact_logits(np.arange(len(self._keys)), logits, whole)
 
@@ -95,7 +94,7 @@ class _Search:
         state = sweep.state()
         if not np.isfinite(state.total).all() or np.abs(state.maximum).max() > COARSE:
             return None
-        under = self._under(state, normaliser)
+        under = state if normaliser is None else given_state(normaliser)
         scores, tops = sweep.scores(under)
         rows = largest(scores, tops, max(k, HEAVY))
         logits = self._exact(rows)
@@ -116,10 +115,6 @@ class _Search:
         if len(new):
             rows, logits = np.append(rows, new), np.hstack([logits, self._exact(new)])
         return of_exact_logits(rows, logits, whole)
-
-    def _under(self, state: State, normaliser: F64 | None) -> State:
-        """The softmax over all keys, or what is given in its place."""
-        return state if normaliser is None else State(normaliser, np.ones(self._heads))
 
     def _exact(self, rows: Rows) -> F64:
         """float64 logits (H, c)."""

@@ -34,6 +34,17 @@ class State(NamedTuple):
         return result
 
 
+def state_of(logits: F64) -> State:
+    """The softmax over float64 logits (H, n), n >= 1."""
+    maximum = logits.max(axis=1)
+    return State(maximum, np.exp(logits - maximum[:, None]).sum(axis=1))
+
+
+def given_state(normaliser: F64) -> State:
+    """What a log-sum-exp (H,) given in place of that over the keys stands for."""
+    return State(normaliser, np.ones(len(normaliser)))
+
+
 def merge(a: State, b: State) -> State:
     """The state over the keys of both, exactly (Milakov & Gimelshein 2018). Associative and commutative."""
     maximum = np.maximum(a.maximum, b.maximum)

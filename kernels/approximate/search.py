@@ -15,7 +15,7 @@ from ..keyset import as_keyset
 from ..logits import check_width, in_float64
 from ..mechanism import Mechanism
 from ..problem import Options
-from ..softmax import State
+from ..softmax import State, given_state, state_of
 from ..weights import Answer, Weights, of_exact_logits
 from .codes import Arrays, ResidualSum, levels
 from .estimate import Bound, TooManyError
@@ -170,9 +170,7 @@ def _of_all(reader: _Reader, given: F64 | None, k: int, by_float32: Callable[[F3
     """The answer from few keys, all of which are read; where rounding decides, it is float32's."""
     every = np.arange(reader.n)
     _, exact = reader.read(every)
-    whole = State(exact.max(axis=1), np.exp(exact - exact.max(axis=1)[:, None]).sum(axis=1))
-    if given is not None:
-        whole = State(given, np.ones(len(given)))
+    whole = state_of(exact) if given is None else given_state(given)
     answer = reader.answer(whole)
     try:
         settle_order(exact, Softmax(whole, np.zeros(len(exact))), k)
@@ -193,4 +191,4 @@ def _of_float32(reader: _Reader, state: State, rounding: float) -> float:
 def _softmax(proof: Proof, given: F64 | None) -> Softmax:
     if given is None:
         return proof.softmax()
-    return Softmax(State(given, np.ones(len(given))), np.zeros(len(given)))
+    return Softmax(given_state(given), np.zeros(len(given)))
