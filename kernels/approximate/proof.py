@@ -31,6 +31,9 @@ _SUMMED = 256 * EPS32
 _SAMPLE = 64
 """Rows whose median weight stands for what most rows weigh."""
 
+_SHRUNK = 0.5
+"""What a sketch takes from a row's length along the row itself, relative, times its dimensions."""
+
 _WIDEST = 1.0
 """The largest bound of a logit with which anything is to be proved."""
 
@@ -182,7 +185,10 @@ class Proof:
         weights = np.exp(logits - usual[:, None])
         distances = (weights - 1) * self._level.length[rows]
         variance = (distances * distances).mean(axis=1) * self._bound.lengths**2 / self._query.size
-        return float((variance / (_CLOSE * weights.mean(axis=1)) ** 2).max()) / self._unread
+        excess = float((variance / (_CLOSE * weights.mean(axis=1)) ** 2).max()) / self._unread
+        # the largest element of a row is always rounded down: that part of a residual follows the logit
+        bias = _SHRUNK / self._level.width * float(logits.var(axis=1).max())
+        return max(excess, (bias / _CLOSE) ** 2)
 
     def _whole(self) -> F64:
         """The sum of all weights (H,), as far as it is known."""
