@@ -194,3 +194,8 @@ def test_codes_are_read_where_their_sketch_is_not_enough(dtype, temperature, rea
     monkeypatch.setattr("ruattn_fdw.kernels.approximate.proof.Sweep", recorded)
     Approximate(hard_keys("normal", 5000, D), dtype).search(query(), 10, num_heads=4, temperature=temperature)
     assert passes == [np.dtype("f2" if dtype == "float16" else read)]
+
+
+def test_scores_over_one_dimension_are_close_though_residuals_follow_the_keys(dtype):
+    keys = np.random.RandomState(0).standard_normal((1273, 1)).astype(np.float32)
+    Approximate(keys, dtype).assert_as_float32(np.array([-0.0281413], np.float32), 1)
