@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import EPS32, F32, F64, MAX32, TINY32, Checkpoint, Floats, Rows, uninterrupted
 from .attend import COARSE, HEAVY, in_effect, slices_of
@@ -14,12 +15,10 @@ from .keyset import KeySet
 from .logits import check_width, in_float64
 from .mechanism import Mechanism
 from .problem import Options
+from .ranking import EXACT, best_of_logits
 from .softmax import exponentials, given_state, settle, state_of
 from .sweep import LEAST, Sweep, largest
-from .weights import Answer, of_exact_logits
-
-MOST_ROWS = 4096
-"""The largest k: further down float32 decides the order of rows."""
+from .weights import Answer
 
 MOST_RIVALS = 16384
 """Rows that may be scored in float64, before all of them are weighed the general way."""
@@ -29,13 +28,14 @@ def serves(mechanism: Mechanism, options: Options, k: int | None) -> bool:
     """Whether one pass knows the mechanism under these options, and so many rows."""
     dots = mechanism.features is DOT_FEATURES and mechanism.pairwise(options) and not mechanism.kernel
     softmax = mechanism.normalise in (exponentials, online_exponentials)
-    return dots and softmax and k is not None and k <= MOST_ROWS
+    return dots and softmax and k is not None and k <= EXACT
 
 
 def best_rows(
     mechanism: Mechanism,
     query: Floats,
     keys: KeySet,
+    ids: npt.NDArray[np.int64],
     k: int,
     *,
     num_heads: int | None = None,
@@ -45,18 +45,20 @@ def best_rows(
     threads: int = 1,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Answer | None:
-    """The weights of the k best rows and some more for a query (d,), of a mechanism that `serves` knows.
+    """The k best rows for a query (d,), of a mechanism that `serves` knows.
 
-    Everything is as of `attend`, and so is what it raises of shapes and options. None where logits overflow
-    or are coarse, scores vanish, or too many rows are close to each other: there `attend` is to be asked.
+    ids (n,) decide between equal rows. Everything else is as of `attend`, and so is what it raises of shapes
+    and options. None where logits overflow or are coarse, scores vanish, or too many rows are close to each
+    other: there `attend` is to be asked.
     """
     heads, divisor, chosen, given = in_effect(mechanism, query, num_heads, temperature, options, normaliser)
     if not len(keys):
         return None
     check_width(mechanism, query.size, keys.shape[1], heads, chosen)
     with np.errstate(all="ignore"):
-        search = _Search(mechanism, slices_of(query, heads), divisor, chosen, keys, checkpoint)
-        return search.of_all(given) if len(keys) <= HEAVY else search.best(min(k, len(keys)), given, threads)
+        search = _Search(mechanism, slices_of(query, heads), divisor, chosen, keys, ids, checkpoint)
+        k = min(k, len(keys))
+        return search.of_all(k, given) if len(keys) <= HEAVY else search.best(k, given, threads)
 
 
 class _Search:
@@ -69,21 +71,23 @@ class _Search:
         divisor: float,
         options: Options,
         keys: KeySet,
+        ids: npt.NDArray[np.int64],
         checkpoint: Checkpoint,
     ) -> None:
         assert mechanism.features is not None
         self._scaled = np.asarray(mechanism.features.queries(slices, divisor, options), np.float64)
         self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
-        self._keys, self._heads, self._checkpoint = keys, len(slices), checkpoint
+        self._keys, self._ids, self._heads, self._checkpoint = keys, ids, len(slices), checkpoint
 
-    def of_all(self, normaliser: F64 | None) -> Answer | None:
+    def of_all(self, k: int, normaliser: F64 | None) -> Answer | None:
         """The answer of few keys, all of them in float64."""
-        logits = self._exact(np.arange(len(self._keys)))
-        whole = state_of(logits) if normaliser is None else given_state(normaliser)
-        largest_logits = logits.max(axis=1)[:, None]
-        if not (np.abs(logits).max() <= MAX32 and whole.weights(largest_logits).max() <= 1 + EPS32):
+        every = np.arange(len(self._keys))
+        logits = self._exact(every)
+        too_large = MAX32 if normaliser is None else np.minimum(normaliser, MAX32)[:, None]
+        if not (logits <= too_large).all() or logits.min() < -MAX32:
             return None
-        return of_exact_logits(np.arange(len(self._keys)), logits, whole)
+        whole = state_of(logits) if normaliser is None else given_state(normaliser)
+        return best_of_logits(every, self._ids, logits, whole, k)
 
     def best(self, k: int, normaliser: F64 | None, threads: int) -> Answer | None:
         """The answer for k >= 1 rows, and None where one pass is not enough."""
@@ -114,7 +118,7 @@ class _Search:
         new = rivals[~known[rivals]]
         if len(new):
             rows, logits = np.append(rows, new), np.hstack([logits, self._exact(new)])
-        return of_exact_logits(rows, logits, whole)
+        return best_of_logits(rows, self._ids[rows], logits, whole, k)
 
     def _exact(self, rows: Rows) -> F64:
         """float64 logits (H, c)."""

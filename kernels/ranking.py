@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
-from .attend import Weights
+from .softmax import State
+from .weights import Answer, Weights
 
 FIRST = 64
 """Rows in the first chunk where no number of rows is given; each next chunk is twice as long."""
@@ -38,6 +39,33 @@ def ranked(
         yield rows
     if k is None and ranking.masked.size:
         yield ranking.masked
+
+
+def best_of_weights(
+    weights: Weights, ids: npt.NDArray[np.int64], k: int, checkpoint: Checkpoint = uninterrupted
+) -> Answer:
+    """The k best of all keys, which must be no more than EXACT, as `ranked` orders them."""
+    rows = next(ranked(weights, ids, k, checkpoint), np.empty(0, np.intp))
+    score, head_scores = weights.score[rows], weights.head_scores[:, rows]
+    return Answer(rows, score, weights.shown_logit(rows), head_scores, weights.lse, len(ids))
+
+
+def best_of_logits(rows: Rows, ids: npt.NDArray[np.int64], logits: F64, whole: State, k: int) -> Answer:
+    """The k <= EXACT best of rows (c,) by float64 logits (H, c) and ids (c,), in the order of `ranked`.
+
+    whole: the softmax over all keys.
+    """
+    weights = whole.weights(logits)
+    if len(logits) == 1:
+        score, logit, key = weights[0], logits[0], logits[0]
+    else:
+        score, logit = weights.mean(axis=0), logits.mean(axis=0)
+        key = _log_or_below(score, logit, _depth_below(logit))
+    shown = logit.astype(np.float32)
+    order = np.lexsort((ids, -shown, -key))[:k]
+    shown_score = np.minimum.accumulate(score[order].astype(np.float32))
+    head_scores = weights[:, order].astype(np.float32)
+    return Answer(rows[order], shown_score, shown[order], head_scores, whole.lse, len(rows))
 
 
 class _Ranking:
@@ -86,12 +114,12 @@ class _Ranking:
         assert self._weights.whole is not None
         logits = self._exact(rows)
         head_scores = self._weights.whole.weights(logits)
-        score = head_scores.mean(axis=0)
-        self._key[rows] = logits[0] if len(logits) == 1 else self._log_or_below(score, logits.mean(axis=0))
+        score, logit = head_scores.mean(axis=0), logits.mean(axis=0)
+        self._key[rows] = logit if len(logits) == 1 else _log_or_below(score, logit, self._depth)
         self._slack[rows] = 0
         self._weights.head_scores[:, rows] = head_scores
         self._weights.score[rows] = score
-        self._weights.logit[rows] = logits.mean(axis=0)
+        self._weights.logit[rows] = logit
 
     def _write_monotone(self, rows: Rows) -> None:
         """Keep float32 rounding from showing a row with a larger score than the row before it."""
@@ -116,15 +144,16 @@ class _Ranking:
             return score.astype(np.float64)
         if len(self._weights.head_scores) == 1:
             return logit.astype(np.float64)
-        return self._log_or_below(score, logit)
+        return _log_or_below(score, logit, self._depth)
 
-    def _log_or_below(self, score: Floats, logit: Floats) -> F64:
-        """log(score), and where float32 cannot hold the score, the logit moved below every such logarithm."""
-        with np.errstate(divide="ignore"):
-            key = np.log(score).astype(np.float64)
-        vanished = score < TINY32
-        key[vanished] = logit[vanished] - self._depth
-        return key
+
+def _log_or_below(score: Floats, logit: Floats, depth: float) -> F64:
+    """log(score), and where float32 cannot hold the score, the logit `depth` below every such logarithm."""
+    with np.errstate(divide="ignore"):
+        key = np.log(score).astype(np.float64)
+    vanished = score < TINY32
+    key[vanished] = logit[vanished] - depth
+    return key
 
 
 def _depth_below(logits: Floats) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import EPS32, F32, F64, Rows
+from .arrays import F32, F64, Rows
 from .softmax import State
 
 Bools = npt.NDArray[np.bool_]
@@ -75,31 +75,18 @@ def settled(head_scores: F64, logits: F64, lse: F64 | None = None) -> Weights:
 
 @dataclass(frozen=True)
 class Answer:
-    """The weights of some rows (c,), in ascending order, which the best ones are among.
+    """The best rows for a query, best first.
 
-    rows: their indexes among the keys.
+    rows (k,): their indexes among the keys. score and logit (k,), head_scores (H, k) and lse (H,) are as of
+    `Weights`. read: how many rows were scored in float64 to find them.
     """
 
-    weights: Weights
     rows: Rows
-
-
-def of_exact_logits(rows: Rows, logits: F64, whole: State) -> Answer:
-    """The weights of rows (c,) by float64 logits (H, c), under the softmax over all keys."""
-    order = np.argsort(rows)
-    exact = np.ascontiguousarray(logits[:, order])
-    head_scores = whole.weights(exact)
-    logit = exact.mean(axis=0)
-    weights = Weights(
-        head_scores.mean(axis=0).astype(np.float32),
-        logit.astype(np.float32),
-        head_scores.astype(np.float32),
-        whole.lse,
-        whole,
-        lambda chosen: exact[:, chosen],
-        np.full(len(order), EPS32 * (2 * np.abs(logit).max() + 200), np.float32),
-    )
-    return Answer(weights, rows[order])
+    score: F32
+    logit: F32
+    head_scores: F32
+    lse: F64 | None
+    read: int
 
 
 def scattered(part: Weights, rows: Rows, n: int) -> Weights:

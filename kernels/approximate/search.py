@@ -15,8 +15,9 @@ from ..keyset import as_keyset
 from ..logits import check_width, in_float64
 from ..mechanism import Mechanism
 from ..problem import Options
+from ..ranking import best_of_logits, best_of_weights
 from ..softmax import State, given_state, state_of
-from ..weights import Answer, Weights, of_exact_logits
+from ..weights import Answer, Weights
 from .codes import Arrays, ResidualSum, levels
 from .estimate import Bound, TooManyError
 from .order import Softmax, least_of_best, settle_order
@@ -38,6 +39,7 @@ def search(
     arrays: Arrays,
     present: Rows | None,
     exact_keys: ExactKeys,
+    ids: npt.NDArray[np.int64],
     k: int,
     *,
     num_heads: int | None = None,
@@ -48,10 +50,11 @@ def search(
     threads: int = 1,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Answer:
-    """The k best rows for a query (d,), of keys stored as `arrays`; for `ranked`, as `attend` would have it.
+    """The k best rows for a query (d,), of keys stored as `arrays`, in the order that they have by `attend`.
 
     present (n,): the stored rows that count, ascending, None for all. exact_keys reads float32 keys by stored
-    row. residuals: their sum over the first rows, without which high temperatures need many exact keys.
+    row. ids (n,) decide between equal rows. residuals: their sum over the first rows, without which high
+    temperatures need many exact keys.
     Everything else is as of `attend`. Raises TooManyError where the answer cannot be proved from few exact
     keys, or might overflow, and what `attend` raises.
     """
@@ -61,7 +64,7 @@ def search(
     rows = slice(0, len(finest)) if present is None else present
     n = len(finest) if present is None else len(present)
     if not n:
-        return Answer(over_no_keys(mechanism, heads, given), np.empty(0, np.intp))
+        return best_of_weights(over_no_keys(mechanism, heads, given), ids, k)
     check_width(mechanism, query.size, finest.width, heads, chosen)
     slices = slices_of(query, heads)
     assert mechanism.features is not None
@@ -69,28 +72,17 @@ def search(
     with np.errstate(all="ignore"):
         bounds = [Bound(scaled, level) for level in precisions]
         reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, n, checkpoint)
+        k = min(k, n)
         if n <= _FEW:
             bounds[-1].reach(finest.scale[rows].max(), finest.largest[rows].max())
-            return _of_all(
-                reader,
-                given,
-                min(k, n),
-                lambda keys: attend(
-                    mechanism,
-                    query,
-                    keys,
-                    num_heads=heads,
-                    temperature=divisor,
-                    options=chosen,
-                    normaliser=given,
-                ),
-            )
+            settings = {"num_heads": heads, "temperature": divisor, "options": chosen, "normaliser": given}
+            return _of_all(reader, given, ids, k, lambda keys: attend(mechanism, query, keys, **settings))
 
         def answer(bound: Bound, finer: Bound | None) -> Answer:
             proof = Proof(
                 bound, finer, present, closely=given is None, threads=threads, checkpoint=checkpoint
             )
-            return reader.answer(_prove(reader, proof, given, min(k, n)))
+            return reader.answer(_prove(reader, proof, given, k), ids, k)
 
         for bound, finer in pairwise(bounds):
             with suppress(TooManyError):
@@ -139,10 +131,10 @@ class _Reader:
         """The float32 keys (c, d) of rows."""
         return self._exact_keys(np.asarray(stored(self._present, rows), np.int64))
 
-    def answer(self, whole: State) -> Answer:
-        """The weights of the rows that were read."""
-        answer = of_exact_logits(self.rows, self.exact, whole)
-        if not np.isfinite(answer.weights.head_scores).all():
+    def answer(self, whole: State, ids: npt.NDArray[np.int64], k: int) -> Answer:
+        """The best of the rows that were read."""
+        answer = best_of_logits(self.rows, ids[self.rows], self.exact, whole, k)
+        if not np.isfinite(answer.head_scores).all():
             raise TooManyError("a normaliser that is less than the logits")
         return answer
 
@@ -166,17 +158,22 @@ def _prove(reader: _Reader, proof: Proof, given: F64 | None, k: int) -> State:
     return softmax.state
 
 
-def _of_all(reader: _Reader, given: F64 | None, k: int, by_float32: Callable[[F32], Weights]) -> Answer:
+def _of_all(
+    reader: _Reader,
+    given: F64 | None,
+    ids: npt.NDArray[np.int64],
+    k: int,
+    by_float32: Callable[[F32], Weights],
+) -> Answer:
     """The answer from few keys, all of which are read; where rounding decides, it is float32's."""
     every = np.arange(reader.n)
     _, exact = reader.read(every)
     whole = state_of(exact) if given is None else given_state(given)
-    answer = reader.answer(whole)
     try:
         settle_order(exact, Softmax(whole, np.zeros(len(exact))), k)
     except TooManyError:
-        return Answer(by_float32(reader.keys(every)), every)
-    return answer
+        return best_of_weights(by_float32(reader.keys(every)), ids, k)
+    return reader.answer(whole, ids, k)
 
 
 def _of_float32(reader: _Reader, state: State, rounding: float) -> float:

@@ -30,6 +30,11 @@ class CodedRows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def shown_ids(self, rows: np.ndarray) -> np.ndarray:
+        """The ids of these rows as a result column."""
+        shown: np.ndarray = self.ids[rows]
+        return shown
+
 
 class ExactKeys:
     """The keys of rows that the snapshot sees, read from their table, which cannot lose them meanwhile."""

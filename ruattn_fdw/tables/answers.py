@@ -7,12 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ruattn_fdw import host_api
-from ruattn_fdw.kernels.ranking import ranked
 from ruattn_fdw.kernels.weights import Answer, Weights
 from ruattn_fdw.source.batch import Batch
 from ruattn_fdw.source.relation import Source
-from ruattn_fdw.source.rows import Rows
 
 
 class Identified(Protocol):
@@ -46,10 +43,20 @@ def ranked_batches(
         start += len(chunk)
 
 
-def answer_batches(answer: Answer, rows: Rows, k: int, wanted: Sequence[str]) -> Iterator[Batch]:
-    """Batches of the k best of an answer's rows, which are given as `rows`."""
-    chunks = ranked(answer.weights, rows.ids, k, host_api.check_interrupts)
-    return ranked_batches(chunks, answer.weights, rows, wanted)
+def answer_batch(answer: Answer, rows: Identified, wanted: Sequence[str]) -> Iterator[Batch]:
+    """The result columns of an answer over these rows, all in one batch; none where it has no rows."""
+    if not len(answer.rows):
+        return
+    columns = {
+        "id": rows.shown_ids(answer.rows),
+        "score": answer.score,
+        "logit": answer.logit,
+        "rank": np.arange(1, len(answer.rows) + 1),
+        "lse": (answer.lse,),
+    }
+    if "head_scores" in wanted:
+        columns["head_scores"] = np.ascontiguousarray(answer.head_scores.T)
+    yield Batch(len(answer.rows), columns)
 
 
 def shown_logits(weights: Weights, chunk: np.ndarray) -> Any:

@@ -21,9 +21,9 @@ from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch
 from ruattn_fdw.source.ids import as_id
 from ruattn_fdw.source.relation import Source
-from ruattn_fdw.source.rows import NO_ROWS, Rows, read_vector
+from ruattn_fdw.source.rows import read_vector
 from ruattn_fdw.tables import models, shared
-from ruattn_fdw.tables.answers import answer_batches
+from ruattn_fdw.tables.answers import answer_batch
 from ruattn_fdw.threads import THREADS
 
 
@@ -52,7 +52,7 @@ def search_codes(
     if answer is None:
         memo["coded"] = (source, None)
         return None
-    return answer_batches(answer, Rows(rows.ids[answer.rows], NO_ROWS.keyset, 0), arguments["k"], wanted)
+    return answer_batch(answer, rows, wanted)
 
 
 def _find_query(arguments: Arguments, source: Source, rows: CodedRows, report: Report) -> np.ndarray:
@@ -85,6 +85,7 @@ def _answer(
                 rows.arrays,
                 rows.present,
                 rows.exact,
+                rows.ids,
                 arguments["k"],
                 **settings,
                 normaliser=arguments["normaliser"],
@@ -95,5 +96,5 @@ def _answer(
     except TooManyError as reason:
         report.note({"Exact Keys": f"all, for {reason}"})
         return None
-    report.note({"Exact Keys": len(answer.rows)})
+    report.note({"Exact Keys": answer.read})
     return answer

@@ -21,7 +21,7 @@ from ruattn_fdw.source.ids import as_id, number_of
 from ruattn_fdw.source.relation import Source, estimated_rows, resolve
 from ruattn_fdw.source.rows import Rows, check_dimensions, read_vector
 from ruattn_fdw.tables import late_interaction, models, ordering, shared
-from ruattn_fdw.tables.answers import answer_batches, name_row, ranked_batches
+from ruattn_fdw.tables.answers import answer_batch, name_row, ranked_batches
 from ruattn_fdw.tables.coded_search import search_codes
 from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
@@ -104,7 +104,7 @@ class MhaSearch(AttentionTable):
         with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
             answer = _best(mechanism, query, rows, arguments, settings)
             if answer is not None:
-                return answer_batches(answer, rows.take(answer.rows), arguments["k"], wanted)
+                return answer_batch(answer, rows, wanted)
             weights = attend.attend(
                 mechanism,
                 query,
@@ -144,6 +144,7 @@ def _best(
         mechanism,
         query,
         rows.keyset,
+        rows.ids,
         arguments["k"],
         **settings,
         normaliser=arguments["normaliser"],

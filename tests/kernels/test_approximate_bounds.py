@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from approximate_cases import Approximate, exact_softmax, whole, written
+from approximate_cases import Approximate, exact_softmax, written
 from ruattn_fdw.kernels.approximate.codes import levels
 from ruattn_fdw.kernels.approximate.estimate import Bound
 from ruattn_fdw.kernels.approximate.proof import Proof
 from ruattn_fdw.kernels.arrays import uninterrupted
-from ruattn_fdw.kernels.ranking import ranked
 
 D, N, HIDDEN = 64, 2000, 1234
 ONES = np.ones(D, np.float32)
@@ -55,8 +54,7 @@ def hidden_best():
 
 
 def best(approximate, **keywords):
-    answer = approximate.search(QUERY, 1, temperature=1e3, **keywords)
-    return answer.rows[whole(ranked(answer.weights, np.arange(N)[answer.rows], 1))].tolist()
+    return approximate.search(QUERY, 1, temperature=1e3, **keywords).rows.tolist()
 
 
 @pytest.fixture
