@@ -10,7 +10,7 @@
 #include "access/sysattr.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -179,13 +179,25 @@ static void
 find_primary_key(void *arg)
 {
 	KeyFacts   *key = arg;
-	Oid			constraint;
-	Bitmapset  *columns = get_primary_key_attnos(key->relid, true, &constraint);
+	Relation	relation = relation_open(key->relid, AccessShareLock);
+	ListCell   *cell;
 
-	if (bms_num_members(columns) != 1)
-		return;
-	key->name = get_attname(key->relid, bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber, false);
-	key->name = pg_server_to_any(key->name, strlen(key->name), PG_UTF8);
+	foreach(cell, RelationGetIndexList(relation))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index index;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		if (index->indisprimary && index->indnkeyatts == 1)
+		{
+			key->name = get_attname(key->relid, index->indkey.values[0], false);
+			key->name = pg_server_to_any(key->name, strlen(key->name), PG_UTF8);
+		}
+		ReleaseSysCache(tuple);
+	}
+	relation_close(relation, AccessShareLock);
 }
 
 static PyObject *

@@ -18,9 +18,41 @@
 #include "parser/parse_coerce.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
+
+/* Equalities on attention_vector that were found to be the extension's: pg_depend has no cache. */
+static List *own_equalities = NIL;
+
+static void
+forget_equalities(Datum arg, int cache, uint32 hash)
+{
+	list_free(own_equalities);
+	own_equalities = NIL;
+}
+
+static bool
+is_own_equality(Oid operator, Oid function)
+{
+	static bool watching = false;
+	MemoryContext before;
+
+	if (list_member_oid(own_equalities, operator))
+		return true;
+	if (strncmp(get_func_name(function), "attention_vector_", strlen("attention_vector_")) != 0 ||
+		!OidIsValid(getExtensionOfObject(OperatorRelationId, operator)))
+		return false;
+	if (!watching)
+		CacheRegisterSyscacheCallback(OPEROID, forget_equalities, (Datum) 0);
+	watching = true;
+	before = MemoryContextSwitchTo(TopMemoryContext);
+	own_equalities = lappend_oid(own_equalities, operator);
+	MemoryContextSwitchTo(before);
+	return true;
+}
 
 /* An equality of PostgreSQL's own, or one of ours on attention_vector; nobody else's "=". */
 static bool
@@ -39,10 +71,7 @@ is_equality(Oid operator)
 	namespace = form->oprnamespace;
 	function = form->oprcode;
 	ReleaseSysCache(tuple);
-	if (!equality || namespace == PG_CATALOG_NAMESPACE)
-		return equality;
-	return strncmp(get_func_name(function), "attention_vector_", strlen("attention_vector_")) == 0 &&
-		OidIsValid(getExtensionOfObject(OperatorRelationId, operator));
+	return equality && (namespace == PG_CATALOG_NAMESPACE || is_own_equality(operator, function));
 }
 
 /* The parameter's column that `node` is, or 0. */

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from .arrays import EPS32, F32, F64, MAX32, TINY32, Checkpoint, Floats, Rows, uninterrupted
 from .attend import COARSE, HEAVY, in_effect, slices_of
-from .core.dot import DOT_FEATURES
+from .core.dot import DOT_FEATURES, exact_dots
 from .core.flash_v2 import online_exponentials
 from .keyset import KeySet
-from .logits import check_width, in_float64
+from .logits import check_width
 from .mechanism import Mechanism
 from .problem import Options
 from .ranking import EXACT, best_of_logits
@@ -76,8 +76,7 @@ class _Search:
     ) -> None:
         assert mechanism.features is not None
         self._scaled = np.asarray(mechanism.features.queries(slices, divisor, options), np.float64)
-        self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
-        self._keys, self._ids, self._heads, self._checkpoint = keys, ids, len(slices), checkpoint
+        self._keys, self._ids, self._checkpoint = keys, ids, checkpoint
 
     def of_all(self, k: int, normaliser: F64 | None) -> Answer | None:
         """The answer of few keys, all of them in float64."""
@@ -121,9 +120,7 @@ class _Search:
         return best_of_logits(rows, self._ids[rows], logits, whole, k)
 
     def _exact(self, rows: Rows) -> F64:
-        """float64 logits (H, c)."""
-        width = self._keys.shape[1]
-        return in_float64(lambda _: self._scorer, self._keys, rows, self._heads, width, self._checkpoint)
+        return exact_dots(self._scaled, self._keys, rows, self._checkpoint)
 
     def _not_below(self, sweep: Sweep, scores: F32, least: float) -> Rows:
         """The rows whose score may be at least that, whatever float32 made of their logits.

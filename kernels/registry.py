@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 
 from .core import (
     additive,
@@ -80,6 +81,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
 )
 
 
+@lru_cache(maxsize=1024)
 def spelling(name: str) -> str:
     """What two spellings of one name have in common: case, hyphens, underscores and spaces do not count."""
     return re.sub(r"[\s_-]+", "", name).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,18 +193,28 @@ def in_units(query: F64, unit: F64) -> npt.NDArray[np.int16]:
 
 def _before_sketch(integers: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
     """Digits (H, 16 c) of integers (H, w), laid out as the c columns that a head is in, and layout."""
-    heads, width = integers.shape
+    first, columns, places = _sketch_columns(*integers.shape)
+    digits = np.zeros((len(integers), columns, 2, 2, 4), np.int8)
+    high = (integers.astype(np.int32) + 128) >> 8
+    heads, column, half, byte = places
+    digits[heads, column, half, 0, byte] = high
+    digits[heads, column, half, 1, byte] = integers - (high << 8)
+    offset = integers.sum(axis=1, dtype=np.int64) * int(2 * SKETCH_MIDDLE)
+    # sums of 32 bits wrap around, and so does what is taken from them
+    return digits.reshape(len(integers), -1), np.stack([first, offset], axis=1).astype(np.int32)
+
+
+@lru_cache(maxsize=64)
+def _sketch_columns(heads: int, width: int) -> tuple[Rows, int, tuple[Rows, Rows, Rows, Rows]]:
+    """The first column of each head (H,), how many it has at most, and the places of its elements (H, w) there.
+
+    A place is a head, a column, a half of it, and a byte.
+    """
     first = np.arange(heads) * width // 8
     elements = np.arange(heads * width).reshape(heads, width)
     columns = elements // 8 - first[:, None]
-    heads_of, halves, bytes_of = np.arange(heads)[:, None], elements % 8 // 4, elements % 4
-    digits = np.zeros((heads, columns.max() + 1, 2, 2, 4), np.int8)
-    high = (integers.astype(np.int32) + 128) >> 8
-    digits[heads_of, columns, halves, 0, bytes_of] = high
-    digits[heads_of, columns, halves, 1, bytes_of] = integers - (high << 8)
-    offset = integers.sum(axis=1, dtype=np.int64) * int(2 * SKETCH_MIDDLE)
-    # sums of 32 bits wrap around, and so does what is taken from them
-    return digits.reshape(heads, -1), np.stack([first, offset], axis=1).astype(np.int32)
+    places = np.arange(heads)[:, None], columns, elements % 8 // 4, elements % 4
+    return first, int(columns.max()) + 1, places
 
 
 def largest(scores: F32, tops: F32, count: int) -> Rows:

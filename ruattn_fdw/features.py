@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.kernels.mechanism import Mechanism
@@ -9,11 +11,15 @@ from ruattn_fdw.kernels.mechanism import Mechanism
 ALL = "all"
 
 
+@lru_cache(maxsize=16)
+def _listed(setting: str) -> frozenset[str]:
+    return frozenset(word.strip().lower() for word in setting.split(","))
+
+
 def reason(mechanism: Mechanism) -> str | None:
     """Why the mechanism cannot be used here, a sentence; None where it can."""
     setting = host_api.text_setting("features")
-    listed = {word.strip().lower() for word in setting.split(",")}
-    if listed & {ALL, mechanism.feature}:
+    if not _listed(setting).isdisjoint((ALL, mechanism.feature)):
         return None
     return f"It belongs to the feature {mechanism.feature}; ruattn_fdw.features is '{setting}'."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -11,10 +12,10 @@ import numpy.typing as npt
 
 from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, uninterrupted
 from ..attend import HEAVY, attend, in_effect, over_no_keys, slices_of
+from ..core.dot import exact_dots
 from ..keyset import as_keyset
-from ..logits import check_width, in_float64
+from ..logits import check_width
 from ..mechanism import Mechanism
-from ..problem import Options
 from ..ranking import best_of_logits, best_of_weights
 from ..softmax import State, given_state, state_of
 from ..weights import Answer, Weights
@@ -66,17 +67,24 @@ def search(
     if not n:
         return best_of_weights(over_no_keys(mechanism, heads, given), ids, k)
     check_width(mechanism, query.size, finest.width, heads, chosen)
-    slices = slices_of(query, heads)
     assert mechanism.features is not None
-    scaled = np.asarray(mechanism.features.queries(slices, divisor, chosen), np.float64)
+    scaled = np.asarray(mechanism.features.queries(slices_of(query, heads), divisor, chosen), np.float64)
     with np.errstate(all="ignore"):
         bounds = [Bound(scaled, level) for level in precisions]
-        reader = _Reader(mechanism, slices, divisor, chosen, rows, exact_keys, n, checkpoint)
+        reader = _Reader(scaled, rows, exact_keys, n, checkpoint)
         k = min(k, n)
         if n <= _FEW:
             bounds[-1].reach(finest.scale[rows].max(), finest.largest[rows].max())
-            settings = {"num_heads": heads, "temperature": divisor, "options": chosen, "normaliser": given}
-            return _of_all(reader, given, ids, k, lambda keys: attend(mechanism, query, keys, **settings))
+            in_float32 = partial(
+                attend,
+                mechanism,
+                query,
+                num_heads=heads,
+                temperature=divisor,
+                options=chosen,
+                normaliser=given,
+            )
+            return _of_all(reader, given, ids, k, in_float32)
 
         def answer(bound: Bound, finer: Bound | None) -> Answer:
             proof = Proof(
@@ -95,19 +103,17 @@ class _Reader:
 
     def __init__(
         self,
-        mechanism: Mechanism,
-        slices: F64,
-        divisor: float,
-        options: Options,
+        scaled: F64,
         present: Rows | slice,
         exact_keys: ExactKeys,
         n: int,
         checkpoint: Checkpoint,
     ) -> None:
-        self._scorer = mechanism.scorer(slices, divisor, options, np.float64)
+        """scaled: the query (H, w), scaled as logits are."""
+        self._scaled = scaled
         self._present, self._exact_keys, self._checkpoint = present, exact_keys, checkpoint
         self.n = n
-        self.rows, self.exact = np.empty(0, np.intp), np.empty((len(slices), 0))
+        self.rows, self.exact = np.empty(0, np.intp), np.empty((len(scaled), 0))
         self._known = np.zeros(self.n, bool)
 
     @property
@@ -120,9 +126,7 @@ class _Reader:
         new = np.sort(rows[~self._known[rows]])
         if len(new) > self.left:
             raise TooManyError("too many keys may be among the best")
-        keys = as_keyset(self.keys(new))
-        every, heads, width = np.arange(len(new)), len(self.exact), keys.shape[1]
-        logits = in_float64(lambda _: self._scorer, keys, every, heads, width, self._checkpoint)
+        logits = exact_dots(self._scaled, as_keyset(self.keys(new)), np.arange(len(new)), self._checkpoint)
         self._known[new] = True
         self.rows, self.exact = np.append(self.rows, new), np.hstack([self.exact, logits])
         return new, logits

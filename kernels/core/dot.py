@@ -6,7 +6,19 @@ import math
 
 import numpy as np
 
-from ..arrays import EPS32, F32, F64, TINY32, Floats, head_dots, head_dots_and_squares
+from ..arrays import (
+    EPS32,
+    F32,
+    F64,
+    TINY32,
+    Checkpoint,
+    Floats,
+    Rows,
+    head_dots,
+    head_dots_and_squares,
+    spans,
+)
+from ..keyset import KeySet
 from ..mechanism import Features
 from ..problem import Options
 
@@ -61,3 +73,12 @@ def _as_they_are(slices: Floats, temperature: float, options: Options) -> Floats
 
 
 DOT_FEATURES = Features(_scaled, _as_they_are)
+
+
+def exact_dots(scaled: F64, keys: KeySet, rows: Rows, checkpoint: Checkpoint) -> F64:
+    """float64 logits (H, c) of the keys at indexes (c,), for a query (H, w) scaled as logits are, by blocks."""
+    logits = np.empty((len(scaled), len(rows)))
+    for span in spans(len(rows), 8 * keys.shape[1]):
+        head_dots(scaled, keys[rows[span]].astype(np.float64), logits[:, span])
+        checkpoint()
+    return logits

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -250,10 +251,14 @@ class _Search:
         return chosen if len({index.dtype for index in chosen}) == 1 else None
 
     def _name(self, proof: str) -> str:
-        """The name of the file, which tells nobody anything."""
         table = self._table
-        about = (self._state.identity[:4], table.oid, table.vector_column, table.id_column, proof)
-        return _digest(repr(about).encode())[:8].hex()
+        return _file_name(self._state.identity[:4], table.oid, table.vector_column, table.id_column, proof)
+
+
+@lru_cache(maxsize=256)
+def _file_name(*about: object) -> str:
+    """The name of the file of a copy, which tells nobody anything."""
+    return _digest(repr(about).encode())[:8].hex()
 
 
 def _behind(view: Source, oid: int, columns: Sequence[str]) -> Source:
