@@ -206,7 +206,7 @@ def _before_sketch(integers: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int8
 
 @lru_cache(maxsize=64)
 def _sketch_columns(heads: int, width: int) -> tuple[Rows, int, tuple[Rows, Rows, Rows, Rows]]:
-    """The first column of each head (H,), how many it has at most, and the places of its elements (H, w) there.
+    """The first column of each head (H,), how many it has at most, and the places of elements (H, w) there.
 
     A place is a head, a column, a half of it, and a byte.
     """

@@ -76,7 +76,7 @@ DOT_FEATURES = Features(_scaled, _as_they_are)
 
 
 def exact_dots(scaled: F64, keys: KeySet, rows: Rows, checkpoint: Checkpoint) -> F64:
-    """float64 logits (H, c) of the keys at indexes (c,), for a query (H, w) scaled as logits are, by blocks."""
+    """float64 logits (H, c), by blocks, of keys at indexes (c,) for a query (H, w) scaled as logits are."""
     logits = np.empty((len(scaled), len(rows)))
     for span in spans(len(rows), 8 * keys.shape[1]):
         head_dots(scaled, keys[rows[span]].astype(np.float64), logits[:, span])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ruattn_fdw import host_api
@@ -87,6 +87,20 @@ def resolve(
     id_type is that of the ids in the foreign table: an integer type takes integer ids only. With `sets` a
     column may hold several vectors in each row.
     """
+
+    def choose(relation_name: str, columns: Sequence[ColumnInfo], ids: str) -> str:
+        return choose_vector_column(relation_name, columns, vector_column, sets)
+
+    return source_of(table_name, id_column, id_type, choose)
+
+
+def source_of(
+    table_name: str,
+    id_column: str | None,
+    id_type: str,
+    choose: Callable[[str, Sequence[ColumnInfo], str], str],
+) -> Source:
+    """The source of a relation, with the column that `choose` takes, given its name, columns and ids."""
     relation = find_relation(table_name)
     columns = host_api.columns(relation.oid)
     ids = choose_id_column(relation, columns, id_column, id_type)
@@ -95,7 +109,7 @@ def resolve(
         relation.schema,
         relation.name,
         ids.name,
-        choose_vector_column(relation.name, columns, vector_column, sets),
+        choose(relation.name, columns, ids.name),
         estimated_rows(relation),
         None if ids.kind == "integer" else find_id_type(relation.oid, ids.name),
     )

@@ -11,15 +11,7 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
 from ruattn_fdw.report import Report
-from ruattn_fdw.source.ids import find_id_type
-from ruattn_fdw.source.relation import (
-    TEXT_KINDS,
-    Source,
-    choose_id_column,
-    estimated_rows,
-    find_relation,
-    no_such_column,
-)
+from ruattn_fdw.source.relation import TEXT_KINDS, Source, no_such_column, source_of
 from ruattn_fdw.source.rows import ids_and_names, read_columns, read_once, shown_ids
 
 
@@ -42,18 +34,11 @@ class TextRows:
 
 def resolve_texts(table_name: str, id_column: str | None, text_column: str | None, id_type: str) -> Source:
     """The source that these parameters mean, with the column of texts in place of that of vectors."""
-    relation = find_relation(table_name)
-    columns = host_api.columns(relation.oid)
-    ids = choose_id_column(relation, columns, id_column, id_type)
-    return Source(
-        relation.oid,
-        relation.schema,
-        relation.name,
-        ids.name,
-        _choose_text_column(relation.name, columns, text_column, ids.name),
-        estimated_rows(relation),
-        None if ids.kind == "integer" else find_id_type(relation.oid, ids.name),
-    )
+
+    def choose(relation_name: str, columns: Sequence[host_api.ColumnInfo], ids: str) -> str:
+        return _choose_text_column(relation_name, columns, text_column, ids)
+
+    return source_of(table_name, id_column, id_type, choose)
 
 
 def read_texts(
