@@ -69,3 +69,34 @@ get_matrix(PyObject *object, Py_buffer *view, const char *what, const char *form
 	PyBuffer_Release(view);
 	return 0;
 }
+
+/* The matrices of a call, released together. */
+typedef struct Matrices
+{
+	Py_buffer	views[15];
+	int			held;
+} Matrices;
+
+static Py_buffer *
+hold(Matrices *matrices, PyObject *object, const char *what, const char *formats, int flags)
+{
+	Py_buffer  *view = &matrices->views[matrices->held];
+
+	if (!get_matrix(object, view, what, formats, flags))
+		return NULL;
+	matrices->held++;
+	return view;
+}
+
+static void
+let_go(Matrices *matrices)
+{
+	while (matrices->held > 0)
+		PyBuffer_Release(&matrices->views[--matrices->held]);
+}
+
+static int
+has_shape(const Py_buffer *view, Py_ssize_t rows, Py_ssize_t columns)
+{
+	return view == NULL || (view->shape[0] == rows && view->shape[1] == columns);
+}

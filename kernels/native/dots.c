@@ -38,8 +38,7 @@ make_problem(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *out
 	const Py_ssize_t width = query->shape[1];
 
 	if (heads * width != keys->shape[1] || query->strides[0] != 4 * width || heads > INT_MAX ||
-		out->shape[0] != heads || out->shape[1] != keys->shape[0] ||
-		squares->shape[0] != 1 || squares->shape[1] != keys->shape[0])
+		!has_shape(out, heads, keys->shape[0]) || !has_shape(squares, 1, keys->shape[0]))
 	{
 		PyErr_SetString(PyExc_ValueError, "query (H, w), keys (n, H * w), out (H, n) and squares (1, n) do not fit");
 		return 0;
@@ -54,29 +53,32 @@ make_problem(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *out
 static PyObject *
 module_head_dots(PyObject *self, PyObject *args)
 {
-	static const char *const names[] = {"query", "keys", "out", "squares"};
 	PyObject   *given[4];
-	Py_buffer	views[4];
+	Matrices	held = {.held = 0};
+	const Py_buffer *query;
+	const Py_buffer *keys;
+	const Py_buffer *out;
+	const Py_buffer *squares;
 	const char *name = NULL;
 	Problem		problem;
 	int			set;
-	int			held = 0;
 	int			done = 0;
 
 	if (!PyArg_ParseTuple(args, "OOOO|z:head_dots", &given[0], &given[1], &given[2], &given[3], &name) ||
 		(set = get_instruction_set(name)) < 0)
 		return NULL;
-	while (held < 4 && get_matrix(given[held], &views[held], names[held], "f", held < 2 ? 0 : PyBUF_WRITABLE))
-		held++;
-	if (held == 4 && make_problem(&views[0], &views[1], &views[2], &views[3], &problem))
+	if ((query = hold(&held, given[0], "query", "f", 0)) != NULL &&
+		(keys = hold(&held, given[1], "keys", "f", 0)) != NULL &&
+		(out = hold(&held, given[2], "out", "f", PyBUF_WRITABLE)) != NULL &&
+		(squares = hold(&held, given[3], "squares", "f", PyBUF_WRITABLE)) != NULL &&
+		make_problem(query, keys, out, squares, &problem))
 	{
 		Py_BEGIN_ALLOW_THREADS
 		head_dots[set] (&problem);
 		Py_END_ALLOW_THREADS
 		done = 1;
 	}
-	while (held > 0)
-		PyBuffer_Release(&views[--held]);
+	let_go(&held);
 	return done ? Py_NewRef(Py_None) : NULL;
 }
 

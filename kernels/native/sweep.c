@@ -10,9 +10,6 @@
 #include <Python.h>
 
 #include <math.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stddef.h>
 
 /* Keys of a block. */
@@ -21,7 +18,6 @@
 #define QUERIES_OF_A_BLOCK 16
 /* Sums of a head, where keys have bounds. */
 #define SUMS_WITH_BOUNDS 4
-#define MOST_THREADS 256
 /* Keys of a tile of a sketch, and how many bytes ahead of its use its memory is asked for. */
 #define TILE_KEYS 16
 #define SKETCH_AHEAD 16384
@@ -112,139 +108,16 @@ stored_row(const Sweep *s, ptrdiff_t place)
 #define BODY "sweep_body.h"
 #include "variants.h"
 #include "arguments.h"
-
-typedef void (*OfBlock) (const void *problem, ptrdiff_t block);
+#include "blocks.h"
 
 static const OfBlock sweep_block[] = OF_EACH_SET(sweep_block);
 static const OfBlock mix_block[] = OF_EACH_SET(mix_block);
 static const OfBlock tile_block[] = OF_EACH_SET(tile_block);
 
-/* ---- blocks by threads ---- */
-
-typedef struct Work
-{
-	OfBlock		of_block;
-	const void *problem;
-	ptrdiff_t	end;
-	atomic_ptrdiff_t next;
-} Work;
-
-static void *
-take_blocks(void *argument)
-{
-	Work	   *work = argument;
-	ptrdiff_t	block;
-
-	while ((block = atomic_fetch_add(&work->next, 1)) < work->end)
-		work->of_block(work->problem, block);
-	return NULL;
-}
-
-/*
- * Blocks [first, end) by so many threads, this one among them. The others live for the
- * call and take no signal but those of their own faults: a server's handlers belong
- * to its main thread. Where the system gives fewer threads, these do all.
- */
-static void
-run_blocks(OfBlock of_block, const void *problem, ptrdiff_t first, ptrdiff_t end, int threads)
-{
-	Work		work = {.of_block = of_block, .problem = problem, .end = end};
-	pthread_t	helpers[MOST_THREADS];
-	int			started = 0;
-	sigset_t	blocked;
-	sigset_t	previous;
-
-	atomic_init(&work.next, first);
-	if (threads > 1 && end - first > 1)
-	{
-		sigfillset(&blocked);
-		sigdelset(&blocked, SIGBUS);
-		sigdelset(&blocked, SIGSEGV);
-		sigdelset(&blocked, SIGFPE);
-		sigdelset(&blocked, SIGILL);
-		pthread_sigmask(SIG_BLOCK, &blocked, &previous);
-		while (started < threads - 1 && started < MOST_THREADS &&
-			   pthread_create(&helpers[started], NULL, take_blocks, &work) == 0)
-			started++;
-		pthread_sigmask(SIG_SETMASK, &previous, NULL);
-	}
-	take_blocks(&work);
-	while (started > 0)
-		pthread_join(helpers[--started], NULL);
-}
-
 /* ---- Python ---- */
 
 #define BLOCKS(rows) (((rows) + BLOCK - 1) / BLOCK)
 #define QUERY_BLOCKS(queries) (((queries) + QUERIES_OF_A_BLOCK - 1) / QUERIES_OF_A_BLOCK)
-
-/* What is given for a range of blocks and how they are run. */
-typedef struct Run
-{
-	Py_ssize_t	first;
-	Py_ssize_t	end;
-	int			threads;
-	int			set;
-} Run;
-
-static int
-check_run(const Run *run, Py_ssize_t blocks)
-{
-	if (0 <= run->first && run->first <= run->end && run->end <= blocks && run->threads > 0)
-		return 1;
-	PyErr_SetString(PyExc_ValueError, "no such range of blocks, or no thread");
-	return 0;
-}
-
-static void
-run_with_interpreter_free(OfBlock of_block, const void *problem, const Run *run)
-{
-	Py_BEGIN_ALLOW_THREADS
-	run_blocks(of_block, problem, run->first, run->end, run->threads);
-	Py_END_ALLOW_THREADS
-}
-
-/* Run all blocks; false with an exception set where no thread is given. */
-static int
-run_all(OfBlock of_block, const void *problem, Py_ssize_t blocks, Run *run)
-{
-	run->end = blocks;
-	if (!check_run(run, blocks))
-		return 0;
-	run_with_interpreter_free(of_block, problem, run);
-	return 1;
-}
-
-/* The matrices of a call, released together. */
-typedef struct Matrices
-{
-	Py_buffer	views[15];
-	int			held;
-} Matrices;
-
-static Py_buffer *
-hold(Matrices *matrices, PyObject *object, const char *what, const char *formats, int flags)
-{
-	Py_buffer  *view = &matrices->views[matrices->held];
-
-	if (!get_matrix(object, view, what, formats, flags))
-		return NULL;
-	matrices->held++;
-	return view;
-}
-
-static void
-let_go(Matrices *matrices)
-{
-	while (matrices->held > 0)
-		PyBuffer_Release(&matrices->views[--matrices->held]);
-}
-
-static int
-has_shape(const Py_buffer *view, Py_ssize_t rows, Py_ssize_t columns)
-{
-	return view == NULL || (view->shape[0] == rows && view->shape[1] == columns);
-}
 
 static int
 present_rows_exist(const Py_buffer *present, Py_ssize_t stored)

@@ -167,7 +167,7 @@ static int
 results_fit(const Py_buffer *values, const Py_buffer *output, const Py_buffer *lse, Py_ssize_t heads, Py_ssize_t rows)
 {
 	return heads > 0 && heads <= INT_MAX && rows > 0 && values->shape[0] == rows && values->shape[1] % heads == 0 &&
-		output->shape[0] == 1 && output->shape[1] == values->shape[1] && lse->shape[0] == 1 && lse->shape[1] == heads;
+		has_shape(output, 1, values->shape[1]) && has_shape(lse, 1, heads);
 }
 
 static void
@@ -229,24 +229,23 @@ static PyObject *
 run_with(PyObject *const *given, const char *const *names, int count, double limit, const char *variant,
 		 int (*make) (const Py_buffer *views, Problem *problem))
 {
-	Py_buffer	views[5];
+	Matrices	held = {.held = 0};
 	Problem		problem;
 	PyObject   *result = NULL;
-	int			held = 0;
 	const int	set = get_instruction_set(variant);
 
 	if (set < 0)
 		return NULL;
-	while (held < count && get_matrix(given[held], &views[held], names[held], held == 0 || held == count - 1 ? "d" : "f",
-									  held < count - 2 ? 0 : PyBUF_WRITABLE))
-		held++;
-	if (held == count && make(views, &problem))
+	while (held.held < count &&
+		   hold(&held, given[held.held], names[held.held], held.held == 0 || held.held == count - 1 ? "d" : "f",
+				held.held < count - 2 ? 0 : PyBUF_WRITABLE) != NULL)
+		continue;
+	if (held.held == count && make(held.views, &problem))
 	{
 		problem.limit = limit;
 		result = run_problem(&problem, set);
 	}
-	while (held > 0)
-		PyBuffer_Release(&views[--held]);
+	let_go(&held);
 	return result;
 }
 
