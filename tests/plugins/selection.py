@@ -1,0 +1,72 @@
+"""Which tests run on which server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.hosts import BUNDLED, BUNDLED_FOLDERS, HOSTS
+from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, has_extension, is_preloaded
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def plpython() -> None:
+    """Marks a test as one for servers with plpython3u."""
+
+
+@pytest.fixture(scope="session")
+def pgvector() -> None:
+    """Marks a test as one for servers with pgvector."""
+
+
+def lacks_an_extension(item: pytest.Item) -> bool:
+    """Whether the test needs an extension that its server has not."""
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return False
+    needed = [OPTIONAL[name] for name in OPTIONAL if name in item.fixturenames]
+    return any(not has_extension(item.callspec.params["server"], name) for name in needed)
+
+
+def is_started_before(item: pytest.Item) -> bool:
+    """Whether the test is about sessions that start the interpreter, which its server has done before."""
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return False
+    about = item.get_closest_marker("starts_python") or "interpreter_with" in item.fixturenames
+    return bool(about) and is_preloaded(item.config, item.callspec.params["server"])
+
+
+def lacks_a_browser(item: pytest.Item) -> bool:
+    """Whether the test needs a browser and none is given."""
+    return "browser" in getattr(item, "fixturenames", ()) and item.config.option.browser is None
+
+
+def is_about_another_host(item: pytest.Item) -> bool:
+    """Whether the test is about another host than the one tested; one without a server is about none."""
+    host = item.config.stash[HOST]
+    if any(item.get_closest_marker(other) for other in HOSTS if other != host.name):
+        return True
+    folder = item.path.relative_to(TESTS).parts[0]
+    runs_on_any = "server" in getattr(item, "fixturenames", ()) and folder not in BUNDLED_FOLDERS
+    return host is not BUNDLED and not runs_on_any
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, and so count, the tests that their server has nothing for, or no browser is there for."""
+    reasons = (lacks_an_extension, is_started_before, lacks_a_browser, is_about_another_host)
+    without = [item for item in items if any(reason(item) for reason in reasons)]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    # pytest 8 does not follow a module's own `db` to the one that it extends
+    if "db" in metafunc.fixturenames and "server" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("server")
+    if "server" in metafunc.fixturenames:
+        found = metafunc.config.stash[INSTALLATIONS].values()
+        ids = [f"pg{item.major}" for item in found]
+        metafunc.parametrize("server", list(found), ids=ids, indirect=True, scope="session")
