@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -47,7 +48,7 @@ def ask(connect: Connect) -> Ask:
         plan = session.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement).fetchall()[0][0][0]["Plan"]
         found, wanted = session.execute(statement).fetchall(), afresh.execute(statement).fetchall()
         assert [row[0] for row in found] == [row[0] for row in wanted]
-        assert found == [pytest.approx(row, rel=1e-5, abs=1e-7) for row in wanted]
+        np.testing.assert_allclose(np.array(found), np.array(wanted), rtol=1e-5, atol=1e-7)
         return str(plan["Cache Use"])
 
     return run
