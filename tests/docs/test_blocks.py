@@ -6,14 +6,12 @@ A block marked `sql error` fails, with the error and the hint that its comments 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-
-from ruattn_fdw.cli.sample import load_sample, read_sample
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))]
@@ -45,14 +43,9 @@ def check_error(db: psycopg.Connection[Any], block: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_sql_block_answers(
-    document: str, connect: Callable[..., psycopg.Connection[Any]], rerank_setting: str
-) -> None:
+def test_every_sql_block_answers(document: str, db: psycopg.Connection[Any]) -> None:
     if "FROM neural_rerank" in (ROOT / document).read_text():
         pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
-    db = connect()
-    db.execute(f"SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode())
-    load_sample(db, read_sample(), lambda: None)
     for fails, block in sql_blocks(document):
         if fails:
             check_error(db, block)

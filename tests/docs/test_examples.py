@@ -11,7 +11,6 @@ import pytest
 from ruattn_fdw.examples import client
 
 import ruattn_fdw
-from ruattn_fdw.cli.sample import load_sample, read_sample
 from ruattn_fdw.server.server import Server
 
 FOLDER = Path(ruattn_fdw.__file__).parent / "examples"
@@ -19,14 +18,6 @@ EXAMPLES = sorted(FOLDER.glob("*.sql"))
 WITH_PGVECTOR = [
     example for example in EXAMPLES if "CREATE EXTENSION IF NOT EXISTS vector" in example.read_text()
 ]
-
-
-@pytest.fixture
-def sample(db: psycopg.Connection[Any], rerank_setting: str) -> psycopg.Connection[Any]:
-    """A database with the demo's data, where models are offered."""
-    db.execute(f"SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode())
-    load_sample(db, read_sample(), lambda: None)
-    return db
 
 
 def check(db: psycopg.Connection[Any], example: Path) -> None:
@@ -42,21 +33,21 @@ def check(db: psycopg.Connection[Any], example: Path) -> None:
 
 
 @pytest.mark.parametrize("example", sorted({*EXAMPLES} - {*WITH_PGVECTOR}), ids=lambda path: path.stem)
-def test_every_query_of_an_example_answers(example: Path, sample: psycopg.Connection[Any]) -> None:
-    check(sample, example)
+def test_every_query_of_an_example_answers(example: Path, db: psycopg.Connection[Any]) -> None:
+    check(db, example)
 
 
 @pytest.mark.parametrize("example", WITH_PGVECTOR, ids=lambda path: path.stem)
 def test_every_query_of_an_example_with_pgvector_answers(
-    example: Path, pgvector: None, sample: psycopg.Connection[Any]
+    example: Path, pgvector: None, db: psycopg.Connection[Any]
 ) -> None:
-    check(sample, example)
+    check(db, example)
 
 
 def test_the_client_finds_a_cook_and_agrees_with_numpy(
-    sample: psycopg.Connection[Any], server: Server, capsys: pytest.CaptureFixture[str]
+    db: psycopg.Connection[Any], server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client.main(server.uri(), sample.info.dbname)
+    client.main(server.uri(), db.info.dbname)
     lines = capsys.readouterr().out.splitlines()
     assert lines[7].endswith("  cook")
     score, again = re.findall(r"\d\.\d{6}", lines[-1])

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 from ruattn_fdw.kernels.registry import MECHANISMS
 
-from ruattn_fdw.cli.sample import load_sample, read_sample
 from ruattn_fdw.tables import TABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -80,12 +79,8 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert match[2][1:] in anchors, match[0]
 
 
-def test_the_query_of_every_hint_answers_on_the_sample(
-    db: psycopg.Connection[Any], rerank_setting: str
-) -> None:
+def test_the_query_of_every_hint_answers_on_the_sample(db: psycopg.Connection[Any]) -> None:
     pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
-    db.execute(f"SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode())
-    load_sample(db, read_sample(), lambda: None)
     db.execute("CREATE TABLE links AS SELECT 1::bigint AS source, id AS target FROM documents WHERE id < 100")
     for name, handler in TABLES.items():
         assert db.execute(handler.declaration.example.encode()).fetchone() is not None, name

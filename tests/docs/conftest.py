@@ -1,0 +1,44 @@
+"""The demo's data in the database of each test: loaded once, then copied as the files that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from ruattn_fdw.cli.sample import load_sample, read_sample
+from ruattn_fdw.server.server import Server
+from tests.plugins.servers import TEMPLATE
+
+Connection = psycopg.Connection[Any]
+SAMPLE = "ruattn_sample"
+
+
+@pytest.fixture(scope="session")
+def sample(server: Server) -> str:
+    """The name of a database with the extension and the demo's data, for others to be copied from."""
+    with psycopg.connect(server.uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {SAMPLE} TEMPLATE {TEMPLATE}".encode())
+    with psycopg.connect(server.uri(SAMPLE), autocommit=True) as connection:
+        load_sample(connection, read_sample(), lambda: None)
+    return SAMPLE
+
+
+@pytest.fixture
+def database(server: Server, sample: str, drop_database: Callable[[Connection, str], None]) -> Iterator[str]:
+    """The name of a fresh database with the extension and the demo's data."""
+    name = "test"
+    with psycopg.connect(server.uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {sample}".encode())
+        yield name
+        drop_database(connection, name)
+
+
+@pytest.fixture
+def db(connect: Callable[..., Connection], rerank_setting: str) -> Connection:
+    """An autocommit connection to that database, where models are offered."""
+    connection = connect()
+    connection.execute(f"SET ruattn_fdw.rerank_models = '{rerank_setting}'".encode())
+    return connection
