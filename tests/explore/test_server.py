@@ -82,8 +82,12 @@ def test_the_command_serves_until_it_is_interrupted(explored: str) -> None:
     command = [Path(sys.executable).with_name("ruattn"), "explore", "--uri", explored]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        _, url = process.stdout.readline(), process.stdout.readline()
-        with urlopen(url.partition("#")[0]) as page:
-            assert b"ruattn explore" in page.read()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        try:
+            _, url = process.stdout.readline(), process.stdout.readline()
+            with urlopen(url.partition("#")[0]) as page:
+                assert b"ruattn explore" in page.read()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+        finally:
+            # it ignores the signal where the tests do, as in the background of a shell
+            process.kill()
