@@ -13,6 +13,7 @@ import pytest
 
 from ruattn_fdw.server.installation import Installation, embedded, from_pg_config
 from ruattn_fdw.server.server import Server
+from tests.plugins.servers import install
 
 Connection = psycopg.Connection[Any]
 Agree = Callable[..., list[int]]
@@ -94,7 +95,7 @@ def newer() -> Iterator[Installation]:
 @pytest.mark.long
 def test_upgrade(folders: tuple[Path, Path], newer: Installation, agree: Agree) -> None:
     old, new = Server(folders[0], embedded(16)), Server(folders[1], newer)
-    old.installation.install()
+    install(old.installation)
     for server in (old, new):
         server.start({"fsync": "off"})
     with psycopg.connect(old.uri(), autocommit=True) as session:

@@ -15,6 +15,7 @@ import pytest
 from ruattn_fdw.server.hostbuild import LIBRARY, pg_setting
 from ruattn_fdw.server.installation import find
 from ruattn_fdw.server.server import Server
+from tests.plugins.servers import install
 
 SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 MADE = """
@@ -42,13 +43,13 @@ def clusters() -> Iterator[tuple[Server, Server]]:
     made = []
     for major in ("16", "18"):
         installation = find(major)
-        installation.install()
+        install(installation)
         made.append(Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation))
     old, new = made
     # pg_upgrade looks for libraries in the server's own folder only
     library = Path(pg_setting(new.installation.pg_config, "pkglibdir"), LIBRARY)
     try:
-        shutil.copyfile(new.installation.libdir / LIBRARY, library)
+        library.symlink_to(new.installation.libdir / LIBRARY)
         new.start(SETTINGS)
         new.stop()
         run(new, "pg_checksums", "--disable", "-D", str(new.data))

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from ruattn_fdw.server.server import Server
+from tests.plugins.servers import held
 
 Connection = psycopg.Connection[Any]
 
@@ -67,11 +68,12 @@ def released(server: Server) -> Iterator[None]:
     """The scripts of the last version beside those of this."""
     folder = server.installation.sharedir / "extension"
     copies = [folder / script.name for script in RELEASED.iterdir()]
-    for copy in copies:
-        copy.write_bytes((RELEASED / copy.name).read_bytes())
-    yield
-    for copy in copies:
-        copy.unlink()
+    with held(server.installation):
+        for copy in copies:
+            copy.write_bytes((RELEASED / copy.name).read_bytes())
+        yield
+        for copy in copies:
+            copy.unlink()
 
 
 @pytest.mark.usefixtures("released")
