@@ -10,6 +10,8 @@ from tests.hosts import BUNDLED, BUNDLED_FOLDERS, HOSTS
 from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, has_extension, is_preloaded
 
 TESTS = Path(__file__).parents[1]
+ON_ONE_SERVER = ("docs", "explore", "plots")
+"""Folders of tests about what asks the tables from outside: of several servers the first is enough."""
 
 
 @pytest.fixture
@@ -20,6 +22,11 @@ def plpython() -> None:
 @pytest.fixture(scope="session")
 def pgvector() -> None:
     """Marks a test as one for servers with pgvector."""
+
+
+def folder_of(item: pytest.Item) -> str:
+    """The folder in ``tests`` that the test lies in."""
+    return item.path.relative_to(TESTS).parts[0]
 
 
 def lacks_an_extension(item: pytest.Item) -> bool:
@@ -48,8 +55,7 @@ def is_about_another_host(item: pytest.Item) -> bool:
     host = item.config.stash[HOST]
     if any(item.get_closest_marker(other) for other in HOSTS if other != host.name):
         return True
-    folder = item.path.relative_to(TESTS).parts[0]
-    runs_on_any = "server" in getattr(item, "fixturenames", ()) and folder not in BUNDLED_FOLDERS
+    runs_on_any = "server" in getattr(item, "fixturenames", ()) and folder_of(item) not in BUNDLED_FOLDERS
     return host is not BUNDLED and not runs_on_any
 
 
@@ -67,6 +73,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "db" in metafunc.fixturenames and "server" not in metafunc.fixturenames:
         metafunc.fixturenames.append("server")
     if "server" in metafunc.fixturenames:
-        found = metafunc.config.stash[INSTALLATIONS].values()
+        found = list(metafunc.config.stash[INSTALLATIONS].values())
+        if folder_of(metafunc.definition) in ON_ONE_SERVER:
+            found = found[:1]
         ids = [f"pg{item.major}" for item in found]
-        metafunc.parametrize("server", list(found), ids=ids, indirect=True, scope="session")
+        metafunc.parametrize("server", found, ids=ids, indirect=True, scope="session")
