@@ -38,11 +38,11 @@ FROM build AS test
 RUN set -eu; \
     apt-get update -q; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-        python3-hypothesis python3-pytest python3-rich python3-safetensors; \
+        python3-hypothesis python3-pytest python3-pytest-xdist python3-rich python3-safetensors; \
     rm -rf /var/lib/apt/lists/*
 COPY . .
 ARG TESTS="tests/host tests/tables tests/index/test_declarations.py tests/index/test_forms.py tests/index/test_rows.py"
-RUN server=/usr/lib/postgresql/17/bin/pg_config; /opt/ruattn/bin/python -P -m pytest \
+RUN server=/usr/lib/postgresql/17/bin/pg_config; /opt/ruattn/bin/python -P -m pytest -n auto \
     --pg="$server" --preload="$server" -m "not slow and not long and not container" $TESTS
 
 FROM server

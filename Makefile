@@ -10,15 +10,15 @@ build:
 	@command -v python3 >/dev/null || { \
 	  echo "python3 is missing; on Debian and Ubuntu install all that is needed with"; \
 	  echo "    apt-get install -y python3 python3-dev python3-venv gcc"; exit 1; }
-	@python3 ruattn_fdw/server/bootstrap.py embedded test
+	@python3 ruattn_fdw/server/bootstrap.py embedded test $(EXTRAS)
 
 demo: build
 	@$(RUATTN) demo
 
 # one of them with the library preloaded, as many servers will have it: sessions then start at once
+test: EXTRAS = rerank
 test: build
-	@python3 ruattn_fdw/server/bootstrap.py rerank
-	@.venv/bin/pytest --pg=18 --pg=16 --preload=16
+	@.venv/bin/pytest -n auto --pg=18 --pg=16 --preload=16
 
 # what takes minutes: 10,000 random steps with each kind of attention index, and without one
 test-long: build
