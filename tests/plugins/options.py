@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,6 +16,13 @@ WORDNET = Path(__file__).resolve().parents[3] / "shared" / "data" / "wordnet"
 
 INSTALLATIONS = pytest.StashKey[dict[str, Installation]]()
 HOST = pytest.StashKey[Host]()
+
+
+class Tested(NamedTuple):
+    """A server to test on, and whether its interpreter starts before it forks."""
+
+    installation: Installation
+    preloaded: bool
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PG",
-        help="a server of --pg whose interpreter starts before it forks: new sessions are then faster",
+        help="a server of --pg whose interpreter starts before it forks for all tests: sessions start faster",
     )
     group.addoption(
         "--host", choices=HOSTS, default=BUNDLED.name, help="the FDW host to test (default: bundled)"

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import BUNDLED, BUNDLED_FOLDERS, HOSTS
-from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, has_extension, is_preloaded
+from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, Tested, has_extension, is_preloaded
 
 TESTS = Path(__file__).parents[1]
 ON_ONE_SERVER = ("docs", "explore", "plots")
 """Folders of tests about what asks the tables from outside: of several servers the first is enough."""
+PRELOADED = "tables"
+"""The folder of tests about answers, most of which take less than the start of an interpreter."""
 
 
 @pytest.fixture
@@ -34,15 +36,19 @@ def lacks_an_extension(item: pytest.Item) -> bool:
     if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
         return False
     needed = [OPTIONAL[name] for name in OPTIONAL if name in item.fixturenames]
-    return any(not has_extension(item.callspec.params["server"], name) for name in needed)
+    return any(not has_extension(item.callspec.params["server"].installation, name) for name in needed)
+
+
+def is_about_starting(item: pytest.Function) -> bool:
+    """Whether the test is about sessions that start the interpreter."""
+    return bool(item.get_closest_marker("starts_python")) or "interpreter_with" in item.fixturenames
 
 
 def is_started_before(item: pytest.Item) -> bool:
     """Whether the test is about sessions that start the interpreter, which its server has done before."""
     if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
         return False
-    about = item.get_closest_marker("starts_python") or "interpreter_with" in item.fixturenames
-    return bool(about) and is_preloaded(item.config, item.callspec.params["server"])
+    return is_about_starting(item) and bool(item.callspec.params["server"].preloaded)
 
 
 def lacks_a_browser(item: pytest.Item) -> bool:
@@ -73,8 +79,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "db" in metafunc.fixturenames and "server" not in metafunc.fixturenames:
         metafunc.fixturenames.append("server")
     if "server" in metafunc.fixturenames:
-        found = list(metafunc.config.stash[INSTALLATIONS].values())
-        if folder_of(metafunc.definition) in ON_ONE_SERVER:
-            found = found[:1]
-        ids = [f"pg{item.major}" for item in found]
-        metafunc.parametrize("server", found, ids=ids, indirect=True, scope="session")
+        tested = servers_for(metafunc.definition)
+        ids = [f"pg{each.installation.major}" for each in tested]
+        metafunc.parametrize("server", tested, ids=ids, indirect=True, scope="session")
+
+
+def servers_for(test: pytest.Function) -> list[Tested]:
+    """The servers that the test is to run on."""
+    config, folder = test.config, folder_of(test)
+    found = list(config.stash[INSTALLATIONS].values())
+    at_once = folder == PRELOADED and config.stash[HOST] is BUNDLED and not is_about_starting(test)
+    tested = [Tested(each, at_once or is_preloaded(config, each)) for each in found]
+    return tested[:1] if folder in ON_ONE_SERVER else tested

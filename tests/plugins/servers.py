@@ -17,7 +17,7 @@ import pytest
 from ruattn_fdw.server.installation import Installation
 from ruattn_fdw.server.server import Server
 from tests.hosts import Host
-from tests.plugins.options import HOST, is_preloaded
+from tests.plugins.options import HOST
 
 # nothing here outlives the run, so nothing needs to survive a crash
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
@@ -52,11 +52,11 @@ def fdw_host(request: pytest.FixtureRequest) -> Host:
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, fdw_host: Host) -> Iterator[Server]:
     """A running server with the extension installed; its log must show no crash when the session ends."""
-    installation: Installation = request.param
+    installation, preloaded = request.param
     install(installation)
     running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation, fdw_host.variables)
     try:
-        running.start({**SETTINGS, **(PRELOADED if is_preloaded(request.config, installation) else {})})
+        running.start({**SETTINGS, **(PRELOADED if preloaded else {})})
         with psycopg.connect(running.uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
         with psycopg.connect(running.uri(TEMPLATE), autocommit=True) as connection:
