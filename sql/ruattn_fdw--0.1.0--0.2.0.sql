@@ -16,7 +16,8 @@ CREATE TABLE ruattn_weights (
     ) IS TRUE),
     CONSTRAINT ruattn_weights_data_fills_shape CHECK ((
         pg_catalog.array_ndims(data) = 1
-        AND pg_catalog.cardinality(data) = shape[1]::numeric * COALESCE(shape[2], 1) * COALESCE(shape[3], 1)
+        AND pg_catalog.cardinality(data)::numeric
+            = shape[1]::numeric * COALESCE(shape[2], 1)::numeric * COALESCE(shape[3], 1)::numeric
     ) IS TRUE),
     CONSTRAINT ruattn_weights_data_is_finite CHECK (
         pg_catalog.array_position(data, NULL) IS NULL

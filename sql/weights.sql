@@ -1,5 +1,6 @@
 -- Sets of learned weights. Whoever names one as model reads it here, with his own privileges: the owner writes, and
--- grants SELECT as he likes.
+-- grants SELECT as he likes. The checks compare equal types only: an operator of two others that somebody made in this
+-- schema beforehand would be closer than any of pg_catalog.
 
 CREATE TABLE ruattn_weights (
     name text NOT NULL CHECK (name <> ''),
@@ -16,7 +17,8 @@ CREATE TABLE ruattn_weights (
     ) IS TRUE),
     CONSTRAINT ruattn_weights_data_fills_shape CHECK ((
         pg_catalog.array_ndims(data) = 1
-        AND pg_catalog.cardinality(data) = shape[1]::numeric * COALESCE(shape[2], 1) * COALESCE(shape[3], 1)
+        AND pg_catalog.cardinality(data)::numeric
+            = shape[1]::numeric * COALESCE(shape[2], 1)::numeric * COALESCE(shape[3], 1)::numeric
     ) IS TRUE),
     CONSTRAINT ruattn_weights_data_is_finite CHECK (
         pg_catalog.array_position(data, NULL) IS NULL
