@@ -33,22 +33,48 @@ GUARD = """\
 \\echo Use "CREATE EXTENSION {name}" to load this file. \\quit
 """
 
+TYPES_ARE_THEIRS = """
+-- What these functions in C read must be the extensions' own types: schemas in the path may hold others.
+DO $$
+DECLARE
+    wrong record;
+BEGIN
+    FOR wrong IN
+        SELECT w.type, w.extension
+        FROM (VALUES ('vector', 'vector'), ('halfvec', 'vector'), ('attention_vector', 'ruattn_fdw'))
+             w(type, extension)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+            WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid
+              AND d.objid = pg_catalog.to_regtype(w.type)::oid AND d.deptype = 'e'
+              AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass::oid
+              AND e.extname = w.extension)
+    LOOP
+        RAISE wrong_object_type USING
+            MESSAGE = pg_catalog.format('type "%s" is not that of extension %s', wrong.type, wrong.extension),
+            HINT = 'Another type of that name is in the schema: name another SCHEMA for ruattn_fdw_pgvector.';
+    END LOOP;
+END $$;
+"""
+
 
 def write_extension(directory: Path) -> None:
     """Write control files and scripts of ruattn_fdw, ruattn_fdw_pgvector and ruattn_fdw_multicorn."""
     version = ruattn_fdw.__version__
-    for name, comment, requires, script in (
-        ("ruattn_fdw", "attention as virtual tables", "", main_script()),
+    for name, comment, requires, check, script in (
+        ("ruattn_fdw", "attention as virtual tables", "", "", main_script()),
         (
             "ruattn_fdw_pgvector",
             "pgvector columns as parameters of attention tables",
             "ruattn_fdw, vector",
+            TYPES_ARE_THEIRS,
             pgvector_script(),
         ),
         (
             "ruattn_fdw_multicorn",
             "attention as virtual tables, on Multicorn2",
             "multicorn",
+            "",
             multicorn_script(),
         ),
     ):
@@ -56,7 +82,7 @@ def write_extension(directory: Path) -> None:
         control += f"requires = '{requires}'\n" if requires else ""
         (directory / f"{name}.control").write_text(control, encoding="utf-8")
         (directory / f"{name}--{version}.sql").write_text(
-            GUARD.format(name=name) + "\n" + script, encoding="utf-8"
+            GUARD.format(name=name) + check + "\n" + script, encoding="utf-8"
         )
         for upgrade in (resources.files("ruattn_fdw") / "sql").iterdir():
             if upgrade.name.startswith(f"{name}--"):
