@@ -25,7 +25,7 @@ char	   *host_rerank_models = NULL;
 PGDLLEXPORT void _PG_init(void);
 PG_FUNCTION_INFO_V1(ruattn_fdw_handler);
 
-/* ---- ruattn_fdw.features ---- */
+/* ---- settings that narrow ---- */
 
 #if PG_VERSION_NUM >= 160000
 #define find_setting(name) find_option(name, false, true, ERROR)
@@ -41,6 +41,38 @@ find_setting(const char *name)
 	return NULL;
 }
 #endif
+
+/* The settings of which the default may give more than the administrator does. */
+static const char *const narrowing[] = {"ruattn_fdw.features", "ruattn_fdw.max_memory", "ruattn_fdw.cache_size"};
+
+/* Where the value comes from that RESET gives back: before its definition a placeholder's. */
+static GucSource
+source_of(const char *name)
+{
+	struct config_generic *setting = find_setting(name);
+
+	return setting == NULL ? PGC_S_DEFAULT : setting->reset_source;
+}
+
+/*
+ * Until the library is loaded PostgreSQL takes any value from anybody's login, in
+ * place of what the administrator set; what it then refuses leaves the default.
+ * For a setting that narrows this must not be: with the library preloaded such a
+ * login fails, without it the session ends here.
+ */
+static void
+check_given(const GucSource *given)
+{
+	for (int i = 0; i < lengthof(narrowing); i++)
+		if (given[i] != source_of(narrowing[i]))
+			ereport(FATAL,
+					(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
+					 errmsg("the value given for %s was refused", narrowing[i]),
+					 errdetail("Its default may allow more than this server does."),
+					 errhint("A warning said why; an ordinary user cannot set it when connecting.")));
+}
+
+/* ---- ruattn_fdw.features ---- */
 
 /* FEATURES of kernels/mechanism.py, and the word for all of them */
 static const char feature_words[] = "attention, flash, graph, hyperbolic, moe, all";
@@ -110,39 +142,6 @@ assign_features(const char *value, void *extra)
 		ResetPlanCache();
 }
 
-/* Where the value comes from that RESET gives back: before its definition a placeholder's. */
-static GucSource
-source_of_features(void)
-{
-	struct config_generic *setting = find_setting("ruattn_fdw.features");
-
-	return setting == NULL ? PGC_S_DEFAULT : setting->reset_source;
-}
-
-/*
- * Until the library is loaded PostgreSQL takes any value from anybody's login, in
- * place of what the administrator set; what it then refuses leaves the default.
- * For a setting that narrows this must not be: with the library preloaded such a
- * login fails, without it the session ends here.
- */
-static void
-define_features(void)
-{
-	GucSource	given = source_of_features();
-
-	DefineCustomStringVariable("ruattn_fdw.features",
-							   "Features whose attention mechanisms may be used.",
-							   "A list of attention, flash, graph, hyperbolic and moe, or all.",
-							   &host_features, "all",
-							   PGC_SUSET, GUC_LIST_INPUT, check_features, assign_features, NULL);
-	if (given != source_of_features())
-		ereport(FATAL,
-				(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
-				 errmsg("the value given for ruattn_fdw.features was refused"),
-				 errdetail("Its default would make every feature available."),
-				 errhint("A warning said why; an ordinary user cannot set it when connecting.")));
-}
-
 /* ---- ruattn_fdw.rerank_models ---- */
 
 /* The NAME of a word NAME=/FOLDER; false where it is none. */
@@ -198,6 +197,10 @@ check_rerank_models(char **value, void **extra, GucSource source)
 static void
 define_settings(void)
 {
+	GucSource	given[lengthof(narrowing)];
+
+	for (int i = 0; i < lengthof(narrowing); i++)
+		given[i] = source_of(narrowing[i]);
 	DefineCustomIntVariable("ruattn_fdw.threads",
 							"Threads that the kernels of one backend may use.",
 							NULL, &host_threads, 1, 1, 256,
@@ -222,7 +225,12 @@ define_settings(void)
 							   "A folder holds model.onnx and tokenizer.json.",
 							   &host_rerank_models, "",
 							   PGC_SUSET, GUC_LIST_INPUT | GUC_SUPERUSER_ONLY, check_rerank_models, NULL, NULL);
-	define_features();
+	DefineCustomStringVariable("ruattn_fdw.features",
+							   "Features whose attention mechanisms may be used.",
+							   "A list of attention, flash, graph, hyperbolic and moe, or all.",
+							   &host_features, "all",
+							   PGC_SUSET, GUC_LIST_INPUT, check_features, assign_features, NULL);
+	check_given(given);
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("ruattn_fdw");
 #else

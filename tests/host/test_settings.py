@@ -62,6 +62,28 @@ def test_a_setting_before_the_first_search_counts(
     assert failure(session, statement).sqlstate == "53200"
 
 
+@pytest.mark.starts_python
+@pytest.mark.parametrize("value", ["2000000", "nonsense"])
+@pytest.mark.parametrize("name", ["max_memory", "cache_size"])
+def test_an_option_of_an_ordinary_login_does_not_bring_a_default_back(
+    documents: Connection[Any], connect: Connect, search: Search, name: str, value: str
+) -> None:
+    documents.execute(f"ALTER DATABASE test SET ruattn_fdw.{name} = '8MB'".encode())
+    documents.execute("CREATE ROLE ruattn_user LOGIN; GRANT SELECT ON documents TO ruattn_user")
+    try:
+        session = connect(user="ruattn_user", options=f"-c ruattn_fdw.{name}={value}")
+        with pytest.raises(psycopg.errors.CantChangeRuntimeParam) as caught:
+            search(session)
+        assert caught.value.diag.message_primary == f"the value given for ruattn_fdw.{name} was refused"
+        assert session.closed
+        session = connect(user="ruattn_user")
+        assert search(session) == [1, 3, 2]
+        assert session.execute(f"SHOW ruattn_fdw.{name}".encode()).fetchall() == [("8MB",)]
+        session.close()
+    finally:
+        documents.execute("DROP OWNED BY ruattn_user; DROP ROLE ruattn_user")
+
+
 @pytest.mark.parametrize("mechanism", ["scaled_dot", "multi_head", "flash_v2", "cosine"])
 def test_threads_do_not_change_the_numbers(documents: Connection[Any], mechanism: str) -> None:
     documents.execute("""
