@@ -27,7 +27,7 @@ WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1
 RELATIONS = """
 SELECT c.relname, c.oid, c.relispartition
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-WHERE n.nspname OPERATOR(pg_catalog.=) $1 AND c.relkind IN ('r', 'p', 'm', 'v', 'f')
+WHERE n.nspname OPERATOR(pg_catalog.=) $1 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m,v,f}')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                   WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
                     AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')
@@ -51,7 +51,7 @@ WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid
 EXTENSION_SCHEMA = """
 SELECT n.nspname FROM pg_catalog.pg_extension e
      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
-WHERE e.extname IN ('ruattn_fdw', 'ruattn_fdw_multicorn')
+WHERE e.extname OPERATOR(pg_catalog.=) ANY ('{ruattn_fdw,ruattn_fdw_multicorn}')
 """
 
 

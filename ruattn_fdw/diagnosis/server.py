@@ -27,7 +27,7 @@ SELECT pg_catalog.current_setting('server_version'),
        pg_catalog.current_setting('remove_temp_files_after_crash'),
        pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE')::pg_catalog.text,
        (SELECT extversion FROM pg_catalog.pg_extension
-        WHERE extname IN ('ruattn_fdw', 'ruattn_fdw_multicorn'))
+        WHERE extname OPERATOR(pg_catalog.=) ANY ('{ruattn_fdw,ruattn_fdw_multicorn}'))
 """
 OTHERS = """
 SELECT a.name::pg_catalog.text, a.default_version, a.installed_version

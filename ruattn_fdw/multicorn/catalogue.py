@@ -26,19 +26,19 @@ WITH RECURSIVE bases AS (
     WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
       AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
       AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'vector'
-      AND t.typname IN ('vector', 'halfvec')
+      AND t.typname OPERATOR(pg_catalog.=) ANY ('{vector,halfvec}')
 )
 SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
        CASE WHEN b.oid OPERATOR(pg_catalog.=) 1021 THEN 'real[]'
             WHEN b.oid OPERATOR(pg_catalog.=) 1022 THEN 'double precision[]'
-            WHEN b.oid IN (20, 21, 23) THEN 'integer'
-            WHEN b.oid IN (19, 25, 1042, 1043) THEN 'text'
+            WHEN b.oid OPERATOR(pg_catalog.=) ANY ('{20,21,23}') THEN 'integer'
+            WHEN b.oid OPERATOR(pg_catalog.=) ANY ('{19,25,1042,1043}') THEN 'text'
             WHEN p.objid OPERATOR(pg_catalog.=) b.oid THEN p.typname
             WHEN p.objid OPERATOR(pg_catalog.=) b.typelem THEN pg_catalog.concat(p.typname, '[]')
             ELSE 'other' END
 FROM pg_catalog.pg_attribute a
      JOIN bases b ON b.attnum OPERATOR(pg_catalog.=) a.attnum AND b.typtype OPERATOR(pg_catalog.<>) 'd'
-     LEFT JOIN packed p ON p.objid IN (b.oid, b.typelem)
+     LEFT JOIN packed p ON p.objid OPERATOR(pg_catalog.=) b.oid OR p.objid OPERATOR(pg_catalog.=) b.typelem
 WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND NOT a.attisdropped
 ORDER BY a.attnum
 """

@@ -29,7 +29,7 @@ FROM pg_catalog.pg_index i
      JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
      JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
 WHERE i.indrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND i.indisvalid AND i.indpred IS NULL
-      AND m.amname IN ('btree', 'hash')
+      AND m.amname OPERATOR(pg_catalog.=) ANY ('{btree,hash}')
 """
 
 

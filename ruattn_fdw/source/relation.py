@@ -33,8 +33,8 @@ RELATION_NAMES = """
 SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname
             ELSE pg_catalog.concat(n.nspname, '.', c.relname) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f')
-  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m,v,f}')
+  AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema,pg_toast}')
   AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 ORDER BY 1
 LIMIT 10000
