@@ -19,12 +19,13 @@ Connection = psycopg.Connection[Any]
 Values = Mapping[str, Any]
 """Values of parameters by name. Text will do for any of them: the server knows the parameter's type."""
 
-# partitions come with their parent; what belongs to an extension, or is a search itself, is no source
+# Partitions come with their parent; what belongs to an extension, or is a search itself, is no source.
+# Functions are qualified and operators have equal types: in the role's path may be others that fit better.
 RELATIONS = """
 SELECT c.oid::regclass::text AS name, n.nspname AS schema, c.relname,
        (SELECT a.attname FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
                AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
-        WHERE a.attrelid = c.oid AND a.atttypid = ANY ('{int2, int4, int8}'::regtype[])
+        WHERE a.attrelid = c.oid AND a.atttypid = ANY ('{int2, int4, int8}'::regtype[]::oid[])
               AND (i.indrelid IS NOT NULL OR a.attname = 'id')
         ORDER BY i.indrelid NULLS LAST LIMIT 1) AS id_column,
        ARRAY(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -32,16 +33,18 @@ SELECT c.oid::regclass::text AS name, n.nspname AS schema, c.relname,
 FROM   pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE  c.relkind IN ('r', 'p', 'm', 'v', 'f') AND NOT c.relispartition
        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-       AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+       AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+       AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
        AND NOT EXISTS (SELECT FROM pg_depend
-                       WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+                       WHERE classid = 'pg_class'::regclass::oid AND objid = c.oid AND deptype = 'e')
        AND NOT EXISTS (SELECT FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver
                        JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
                        WHERE f.ftrelid = c.oid AND w.fdwname = 'ruattn_fdw')
        AND EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                         AND (format_type(a.atttypid, NULL) = ANY (%(kinds)s) OR t.typname = ANY (%(kinds)s)))
-       AND (%(name)s::text IS NULL OR c.oid = to_regclass(%(name)s))
+                         AND (pg_catalog.format_type(a.atttypid, NULL) = ANY (%(kinds)s::text[])
+                              OR t.typname = ANY (%(kinds)s::text[])))
+       AND (%(name)s::text IS NULL OR c.oid = pg_catalog.to_regclass(%(name)s)::oid)
 ORDER  BY 1
 """
 
@@ -162,7 +165,7 @@ def identifier(*names: str) -> sql.Identifier:
 def relation_identifier(connection: Connection, name: str) -> sql.Identifier:
     """The relation that a parameter names as SQL writes it, quoted."""
     statement = """SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                   WHERE c.oid = to_regclass(%s)"""
+                   WHERE c.oid = pg_catalog.to_regclass(%s)::oid"""
     found = connection.execute(statement, [name]).fetchone()
     assert found is not None
     return identifier(*found)

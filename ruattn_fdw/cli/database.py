@@ -19,9 +19,12 @@ ELSEWHERE = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 SCHEMA = """
 SELECT n.nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'ruattn_fdw'
 """
+# first, so that no table of another schema is taken for one of the extension's
 ADD_SCHEMA = """
-SELECT set_config('search_path', concat_ws(', ', nullif(setting, ''), quote_ident(%(schema)s)), false)
-FROM   pg_settings WHERE name = 'search_path' AND %(schema)s <> ALL (current_schemas(true))
+SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(%(schema)s)
+                             || CASE setting WHEN '' THEN '' ELSE ', ' || setting END, false)
+FROM   pg_catalog.pg_settings
+WHERE  name = 'search_path' AND %(schema)s::name <> ALL (pg_catalog.current_schemas(true))
 """
 
 

@@ -138,7 +138,7 @@ def answers(conninfo: str) -> Iterator[Finding]:
         connection.execute("CREATE EXTENSION IF NOT EXISTS ruattn_fdw")
         version, schema = fetch(
             connection,
-            "SELECT extversion, quote_ident(nspname) FROM pg_extension"
+            "SELECT extversion, pg_catalog.quote_ident(nspname) FROM pg_extension"
             " JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'ruattn_fdw'",
         )
         connection.execute(f"SET LOCAL search_path = {schema}".encode())

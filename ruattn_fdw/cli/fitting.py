@@ -20,7 +20,7 @@ from ruattn_fdw.server.errors import ServerError
 
 VECTOR_COLUMNS = """
 SELECT attname, atttypid::regtype::text FROM pg_attribute
-WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+WHERE attrelid = pg_catalog.to_regclass(%s)::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 VECTOR_TYPES = ("real[]", "double precision[]", "vector", "halfvec")
 HEAD, ITEM = 20, np.dtype([("size", ">i4"), ("value", ">f4")])
@@ -55,10 +55,10 @@ def read_vectors(connection: psycopg.Connection[Any], table: str, column: str | 
     """The vectors (n, d) float32 of a table that are not NULL, showing how far it is."""
     name = _vector_column(connection, table, column)
     parts = {"column": sql.Identifier(name), "table": sql.SQL(_quoted(connection, table))}
-    count = sql.SQL("SELECT count({column}) FROM {table}").format(**parts)
-    select = sql.SQL("SELECT array_send({column}::real[]) FROM {table} WHERE {column} IS NOT NULL").format(
-        **parts
-    )
+    count = sql.SQL("SELECT pg_catalog.count({column}) FROM {table}").format(**parts)
+    select = sql.SQL(
+        "SELECT pg_catalog.array_send({column}::real[]) FROM {table} WHERE {column} IS NOT NULL"
+    ).format(**parts)
     rows: list[np.ndarray] = []
     with connection.transaction(), Progress(*progress_columns()) as progress:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -74,7 +74,7 @@ def read_vectors(connection: psycopg.Connection[Any], table: str, column: str | 
 
 def _quoted(connection: psycopg.Connection[Any], table: str) -> str:
     """The relation of this name, as SQL writes it; ServerError where there is none."""
-    found = connection.execute("SELECT to_regclass(%s)::text", [table]).fetchall()[0][0]
+    found = connection.execute("SELECT pg_catalog.to_regclass(%s)::text", [table]).fetchall()[0][0]
     if found is None:
         raise ServerError(f'relation "{table}" does not exist')
     return str(found)

@@ -27,7 +27,7 @@ from ruattn_fdw.kernels.trained import trained
 from ruattn_fdw.server.errors import ServerError
 
 LIST = """
-SELECT name, count(*), sum(cardinality(data)), max(fitted_rows), max(stored_at)
+SELECT name, count(*), sum(pg_catalog.cardinality(data)), max(fitted_rows), max(stored_at)
 FROM {} GROUP BY name ORDER BY name
 """
 SHOW = "SELECT tensor, shape, fitted_rows, stored_at FROM {} WHERE name = %s ORDER BY tensor"

@@ -54,7 +54,8 @@ def rows(connection: Connection, body: Body) -> Body:
     label = identifier(body["label"]) if body.get("label") else row_id
     statement = sql.SQL(
         "SELECT d.{id}::text AS id, d.{label}::text AS label FROM {relation} d"
-        " WHERE strpos(lower(d.{label}::text), lower(%(text)s)) > 0 OR d.{id}::text = %(text)s LIMIT %(most)s"
+        " WHERE pg_catalog.strpos(pg_catalog.lower(d.{label}::text), pg_catalog.lower(%(text)s)) > 0"
+        " OR d.{id}::text = %(text)s LIMIT %(most)s"
     ).format(id=row_id, label=label, relation=relation.identifier)
     with connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(statement, {"text": body.get("text", ""), "most": SUGGESTIONS}).fetchall()

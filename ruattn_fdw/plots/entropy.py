@@ -19,8 +19,8 @@ WIDTH, ROW = 8.6, 0.32
 """Inches: the page, a mechanism."""
 
 HEADS = """
-SELECT count(*), -sum(weight * ln(weight::float8)) FILTER (WHERE weight > 0)
-FROM   mha_search s CROSS JOIN LATERAL unnest(s.head_scores) WITH ORDINALITY AS heads(weight, head)
+SELECT count(*), -sum(weight * ln(weight::float8)) FILTER (WHERE weight > 0::real)
+FROM   mha_search s CROSS JOIN LATERAL pg_catalog.unnest(s.head_scores) WITH ORDINALITY AS heads(weight, head)
 WHERE  {}
 GROUP  BY head ORDER BY head
 """

@@ -115,7 +115,7 @@ def test_where_the_extension_is_not_on_the_path_the_sql_puts_it_there(
         db.execute("CREATE TABLE points AS SELECT 1 AS id, '{1,2}'::real[] AS embedding")
         values = {"table_name": "points", "query_id": "1", "num_heads": "1"}
         _, answer = ask(serve(uri=server.uri(database)), "search", values=values)
-        assert answer["sql"].startswith('SET search_path = "$user", public, elsewhere;\n')
+        assert answer["sql"].startswith('SET search_path = elsewhere, "$user", public;\n')
         cursor = db.execute(answer["sql"].encode())
         assert cursor.nextset()
         assert cursor.rowcount == 1
