@@ -1,7 +1,8 @@
 """Write the upgrade scripts to the present version, of what was added since the last: python sql/make.py
 
-The last version's scripts lie in tests/host/released. What is changed otherwise than by additions, comments
-and other labels of a function is written by hand.
+The last version's scripts lie in tests/host/released. A function with other arguments takes the place of
+the one that it was. What is changed otherwise than by additions, comments and other labels of a function is
+written by hand.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ HEAD = """\
 
 """
 OBJECT = re.compile(r"CREATE (?:[A-Z]+ )+\w+(?:\([^)]*\))?")
+DEFAULT = re.compile(r" DEFAULT [^,)]+")
+FUNCTION = "CREATE FUNCTION "
 
 
 def statements(script: str) -> list[str]:
@@ -40,13 +43,16 @@ def created(statement: str) -> str | None:
 def additions(before: list[str], after: list[str]) -> Iterator[str]:
     """The statements that lead from the one script to the other."""
     known = {made for statement in before if (made := created(statement))}
-    gone = known - {made for statement in after if (made := created(statement))}
+    made_now = {made for statement in after if (made := created(statement))}
+    gone = [made for statement in before if (made := created(statement)) and made not in made_now]
     changed = [
         made for statement in after if statement not in before and (made := created(statement)) in known
     ]
-    by_hand = sorted(gone) + [made for made in changed if not made.startswith("CREATE FUNCTION ")]
+    by_hand = [made for made in (*gone, *changed) if not made.startswith(FUNCTION)]
     if by_hand:
         sys.exit("write the upgrade by hand, these are gone or changed: " + "; ".join(by_hand))
+    for made in gone:
+        yield DEFAULT.sub("", made).replace("CREATE", "DROP", 1)
     for statement in after:
         if statement not in before:
             is_known = created(statement) in known

@@ -1,6 +1,14 @@
 -- complain if the script is sourced in psql rather than run by ALTER EXTENSION
 \echo Use "ALTER EXTENSION ruattn_fdw UPDATE TO '0.2.0'" to load this file. \quit
 
+DROP FUNCTION ruvector_moe_route(embedding attention_vector, num_experts integer, top_k integer);
+DROP FUNCTION ruvector_moe_route(embedding real[], num_experts integer, top_k integer);
+DROP FUNCTION ruvector_moe_route(embedding double precision[], num_experts integer, top_k integer);
+DROP FUNCTION ruvector_moe_route(embedding numeric[], num_experts integer, top_k integer);
+DROP FUNCTION ruvector_moe_route(embedding integer[], num_experts integer, top_k integer);
+DROP FUNCTION ruvector_moe_route(embedding bigint[], num_experts integer, top_k integer);
+DROP FUNCTION ruvector_moe_route(embedding smallint[], num_experts integer, top_k integer);
+DROP FUNCTION ruvector_moe_route(embedding text, num_experts integer, top_k integer);
 CREATE TABLE ruattn_weights (
     name text NOT NULL CHECK (name <> ''),
     tensor text NOT NULL,
@@ -93,6 +101,30 @@ COMMENT ON COLUMN attention_stats.ms_kernel IS 'RESULT: milliseconds in computin
 COMMENT ON COLUMN attention_stats.ms_emit IS 'RESULT: milliseconds in handing over the answers';
 COMMENT ON COLUMN attention_stats.last_call IS 'RESULT: when the last of them ended';
 GRANT SELECT ON attention_stats TO PUBLIC;
+CREATE FUNCTION ruvector_moe_route(embedding attention_vector, num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(attention_vector, integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
+CREATE FUNCTION ruvector_moe_route(embedding real[], num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(real[], integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
+CREATE FUNCTION ruvector_moe_route(embedding double precision[], num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(double precision[], integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
+CREATE FUNCTION ruvector_moe_route(embedding numeric[], num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(numeric[], integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
+CREATE FUNCTION ruvector_moe_route(embedding integer[], num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(integer[], integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
+CREATE FUNCTION ruvector_moe_route(embedding bigint[], num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(bigint[], integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
+CREATE FUNCTION ruvector_moe_route(embedding smallint[], num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(smallint[], integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
+CREATE FUNCTION ruvector_moe_route(embedding text, num_experts integer DEFAULT NULL, top_k integer DEFAULT 2, model text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ruvector_moe_route(text, integer, integer, text) IS 'The experts, from 0, that a gate sends a vector to, and their weights: the gate of a model, or else a seeded random one, of 8 experts unless num_experts says otherwise.';
 CREATE OR REPLACE FUNCTION ruattn_diag() RETURNS TABLE (item text, value text, ok boolean, advice text)
     AS 'MODULE_PATHNAME', 'ruattn_fdw_call' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 25;
 COMMENT ON FUNCTION ruattn_diag() IS 'Versions, libraries, settings and files of this installation, with advice where need be.';

@@ -78,6 +78,40 @@ def test_one_vector_goes_to_the_experts_of_the_model(db: Connection, fit: Fit) -
     assert "Gate: user (gate) of model fitted" in lines
 
 
+def test_the_function_takes_the_gate_of_a_model(db: Connection) -> None:
+    db.execute("""
+        INSERT INTO ruattn_weights (name, tensor, shape, data)
+        VALUES ('m', 'gate', '{3,2}', '{1,0, 0,1, 0,0}'), ('wide', 'gate', '{1,3}', '{1,0,0}')
+    """)
+    [(route,)] = db.execute("SELECT ruvector_moe_route('{1,3}', model := 'm')").fetchall()
+    assert (route["gate"], route["expert_indices"]) == ("m", [1, 0])
+    share = 1 / (1 + np.exp(-2))
+    assert route["expert_weights"] == pytest.approx([share, 1 - share])
+    [(route,)] = db.execute("SELECT ruvector_moe_route('{1,3}', 3, 1, 'm')").fetchall()
+    assert (route["expert_indices"], route["expert_weights"]) == ([1], [1])
+    for call, message in {
+        "'{1,3}', 8, model := 'm'": 'num_experts is 8, model "m" has 3 experts',
+        "'{1,3}', model := 'wide'": "top_k is 2, num_experts is 1",
+        "'{1,3}', top_k := 1, model := 'wide'": "vectors have 2 dimensions, the gate of the model takes 3",
+        "'{1,3}', model := 'n'": 'model "n" does not exist',
+    }.items():
+        with pytest.raises(psycopg.errors.InvalidParameterValue) as caught:
+            db.execute(f"SELECT ruvector_moe_route({call})".encode())
+        assert caught.value.diag.message_primary == message
+
+
+def test_the_function_reads_the_model_in_parallel_workers(db: Connection) -> None:
+    db.execute(
+        "INSERT INTO ruattn_weights (name, tensor, shape, data) VALUES ('m', 'gate', '{1,3}', '{1,0,0}')"
+    )
+    db.execute(
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+    )
+    query = "SELECT ruvector_moe_route(v, top_k := 1, model := 'm') FROM points WHERE id < 300"
+    assert "Gather" in str(db.execute(f"EXPLAIN {query}".encode()).fetchall())
+    assert [route["gate"] for (route,) in db.execute(query.encode())] == ["m"] * 300
+
+
 def test_clusters_are_those_of_the_query(db: Connection, fit: Fit) -> None:
     assert fit("fit-routing", "public.points", "--column", "v") == "stored fitted: 18 clusters of 300 rows"
     routing = f"{SEARCH} AND attention_type = 'routing'"

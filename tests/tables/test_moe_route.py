@@ -79,6 +79,8 @@ def test_the_function_gives_the_same_as_json(db: Connection[Any]) -> None:
     [(default,)] = db.execute("SELECT ruvector_moe_route(%s::float8[])", [KEYS[1].tolist()]).fetchall()
     assert len(default["expert_indices"]) == 2
     assert db.execute("SELECT ruvector_moe_route(NULL::real[])").fetchall() == [(None,)]
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="top_k is 9, num_experts is 8"):
+        db.execute("SELECT ruvector_moe_route('{1,2}', top_k := 9)")
 
 
 def test_the_gate_of_clusters_sends_a_cluster_to_one_expert(db: Connection[Any]) -> None:
