@@ -16,7 +16,7 @@ demo: build
 	@$(RUATTN) demo
 
 # one of them with the library preloaded, as many servers will have it: sessions then start at once
-test: EXTRAS = rerank
+test: EXTRAS = rerank models
 test: build
 	@.venv/bin/pytest -n auto --pg=18 --pg=16 --preload=16
 

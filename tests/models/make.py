@@ -1,7 +1,8 @@
 """Write the models of the tests: pip install onnx tokenizers, then python tests/models/make.py
 
 `overlap` is a cross-encoder of one layer whose weights tests/kernels/cross_encoder_twin.py has: it finds the
-tokens of a query in a text. The others are what a reranker must refuse, or be interrupted in. All share the
+tokens of a query in a text. `tokens` and `texts` embed texts: the one gives a vector for each token, the
+other one for the text too. The others are what a reranker must refuse, or be interrupted in. All share the
 tokenizer.
 """
 
@@ -55,13 +56,15 @@ def write(
     shape: list[object],
     constants: dict[str, np.ndarray],
     inputs: tuple[str, ...] = INPUTS,
+    more: dict[str, list[object]] | None = None,
 ) -> None:
-    """A model of these inputs (b, t) whose output is `logits`."""
+    """A model of these inputs (b, t) whose first output is `logits`; more: the shapes of others by name."""
+    outputs = {"logits": shape, **(more or {})}
     graph = helper.make_graph(
         nodes,
         name,
         [helper.make_tensor_value_info(given, TensorProto.INT64, ["b", "t"]) for given in inputs],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(given, TensorProto.FLOAT, axes) for given, axes in outputs.items()],
         [numpy_helper.from_array(array, constant) for constant, array in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -125,15 +128,25 @@ def overlap() -> None:
     write("overlap", nodes, ["b", 1], constants)
 
 
+def embedding() -> None:
+    """Models of vectors (1, the root of the token's number), and of the largest elements of these."""
+    numbers = np.arange(VOCABULARY, dtype=np.float32)
+    words = np.stack([numbers > 0, np.sqrt(numbers)], axis=1).astype(np.float32)
+    by_token = node("Gather", "words input_ids", "logits")
+    write("tokens", [by_token], ["b", "t", 2], {"words": words})
+    largest = node("ReduceMax", "logits", "sentence_embedding", axes=[1], keepdims=0)
+    write(
+        "texts", [by_token, largest], ["b", "t", 2], {"words": words}, more={"sentence_embedding": ["b", 2]}
+    )
+
+
 def refused() -> None:
-    """Models that embed texts, that give two numbers, that take something else, or whose logits are NaN."""
-    words = np.arange(VOCABULARY * 2, dtype=np.float32).reshape(-1, 2)
+    """Models that give two numbers, that take something else, or whose logits are NaN."""
     last = {"last": np.array([-1], np.int64)}
     token_types = [
         node("Cast", "token_type_ids", "second", to=TensorProto.FLOAT),
         node("ReduceSum", "second last", "count", keepdims=1),
     ]
-    write("embedder", [node("Gather", "words input_ids", "logits")], ["b", "t", 2], {"words": words})
     write("two", [*token_types, node("Concat", "count count", "logits", axis=1)], ["b", 2], last)
     cast = node("Cast", "pixels", "logits", to=TensorProto.FLOAT)
     write("pixels", [cast], ["b", "t"], {}, ("pixels",))
@@ -161,5 +174,6 @@ def slow() -> None:
 if __name__ == "__main__":
     write_tokenizer()
     overlap()
+    embedding()
     refused()
     slow()

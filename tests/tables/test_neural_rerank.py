@@ -112,6 +112,17 @@ def test_texts_are_cut_at_max_length_and_counted(articles: Connection, rerank: C
     assert rerank(short, "score") != rerank("model = 'overlap'", "score")
 
 
+def test_a_model_that_embeds_texts_scores_by_cosines(
+    articles: Connection, rerank: Callable[..., Rows]
+) -> None:
+    articles.execute("UPDATE articles SET body = 'bird of prey' WHERE id = 4")
+    rows = rerank("model = 'tokens'", "id, score")
+    assert dict(rows)[4] == pytest.approx(1)
+    assert [score for _, score in rows] == sorted((score for _, score in rows), reverse=True)
+    assert all(0 < score < 1.000001 for _, score in rows)
+    assert node(articles, "model = 'tokens'")["Model Kind"] == "sentence encoder, mean of the tokens"
+
+
 def test_its_searches_count_without_a_mechanism(articles: Connection, rerank: Callable[..., Rows]) -> None:
     rerank("model = 'overlap' AND candidates = '{1,5}'")
     counted = "SELECT attention_type, calls > 0, rows_scored > 1 FROM attention_stats WHERE operation = %s"
@@ -132,7 +143,7 @@ def test_explain_says_what_was_done(articles: Connection, rerank: Callable[..., 
     assert plan["Model"] == "overlap"
     assert plan["Source"] == "public.articles (id, body)"
     assert (plan["Rows Read"], plan["NULL Texts Skipped"]) == (5, 1)
-    assert plan["Model Use"] == "kept"
+    assert (plan["Model Kind"], plan["Model Use"]) == ("cross-encoder", "kept")
 
 
 def test_ids_of_other_types_in_a_users_own_table(articles: Connection) -> None:
@@ -177,7 +188,9 @@ def test_a_changed_model_is_loaded_anew(articles: Connection, rerank_models: Pat
         uses = [node(articles, "model = 'changing'")["Model Use"] for _ in range(2)]
         os.utime(folder / "tokenizer.json", (1, 1))
         uses.append(node(articles, "model = 'changing'")["Model Use"])
-        assert uses == ["loaded", "kept", "loaded"]
+        (folder / "modules.json").write_text("[]")
+        uses.append(node(articles, "model = 'changing'")["Model Use"])
+        assert uses == ["loaded", "kept", "loaded", "loaded"]
     finally:
         shutil.rmtree(folder)
 
@@ -185,7 +198,7 @@ def test_a_changed_model_is_loaded_anew(articles: Connection, rerank_models: Pat
 def test_an_unknown_model_is_refused_with_those_that_are_offered(refused: Callable[..., Diagnostic]) -> None:
     error = refused("model = 'overlapp'")
     assert (error.sqlstate, error.message_primary) == ("42704", 'there is no model "overlapp"')
-    assert (error.message_hint or "").startswith('Perhaps you meant "overlap". Valid models: embedder, ')
+    assert (error.message_hint or "").startswith('Perhaps you meant "overlap". Valid models: not_a_number, ')
 
 
 def test_a_path_is_no_model(refused: Callable[..., Diagnostic], rerank_models: Path) -> None:
@@ -202,10 +215,9 @@ def test_nothing_is_offered_by_default(articles: Connection, refused: Callable[.
 @pytest.mark.parametrize(
     ("model", "sqlstate", "message"),
     [
-        ("embedder", "0A000", 'model "embedder" gives 16 x 2 numbers for each pair, not one'),
         ("two", "0A000", 'model "two" gives 2 numbers for each pair, not one'),
         ("pixels", "0A000", 'model "pixels" takes pixels'),
-        ("not_a_number", "22000", "articles.body of id 1 gets the logit nan"),
+        ("not_a_number", "22000", "articles.body of id 1 gets the score nan"),
     ],
 )
 def test_a_model_that_is_no_reranker(
