@@ -15,6 +15,9 @@
 
 static ErrorData *pending_error = NULL;
 
+/* what the last pending error lies in, since a transaction may meet any number of them */
+static MemoryContext error_context = NULL;
+
 /* What an exception says, copied out of Python. */
 typedef struct Complaint
 {
@@ -35,6 +38,7 @@ forget_pending(XactEvent event, void *arg)
 void
 host_error_init(void)
 {
+	error_context = AllocSetContextCreate(TopMemoryContext, "ruattn pending error", ALLOCSET_SMALL_SIZES);
 	RegisterXactCallback(forget_pending, NULL);
 }
 
@@ -60,7 +64,8 @@ capture(MemoryContext caller)
 {
 	PyObject   *exception;
 
-	MemoryContextSwitchTo(TopTransactionContext ? TopTransactionContext : TopMemoryContext);
+	MemoryContextReset(error_context);
+	MemoryContextSwitchTo(error_context);
 	pending_error = CopyErrorData();
 	FlushErrorState();
 	MemoryContextSwitchTo(caller);
