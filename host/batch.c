@@ -114,7 +114,7 @@ static Datum
 convert_number(HostColumn *column, const char *item, bool *isnull)
 {
 	PyObject   *number;
-	Datum		result;
+	volatile Datum result = 0;
 
 	switch (column->format)
 	{
@@ -138,8 +138,15 @@ convert_number(HostColumn *column, const char *item, bool *isnull)
 			elog(ERROR, "a handler gave an array of format '%c'", column->format);
 	}
 	host_checked(number);
-	result = host_from_python(number, column->type, column->typmod, isnull);
-	Py_DECREF(number);
+	PG_TRY();
+	{
+		result = host_from_python(number, column->type, column->typmod, isnull);
+	}
+	PG_FINALLY();
+	{
+		Py_DECREF(number);
+	}
+	PG_END_TRY();
 	return result;
 }
 

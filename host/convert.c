@@ -17,18 +17,26 @@ host_text_to_python(const char *text)
 	return host_checked(PyUnicode_FromString(utf8));
 }
 
-/* palloc'd, in the server's encoding. */
+/* palloc'd, in the server's encoding; takes the caller's reference. An ERROR where there is no text. */
+char *
+host_take_text(PyObject *text)
+{
+	Py_ssize_t	length;
+	const char *utf8 = PyUnicode_AsUTF8AndSize(host_checked(text), &length);
+	char	   *copy = utf8 == NULL ? NULL : pstrdup(utf8);
+
+	Py_DECREF(text);
+	if (copy == NULL)
+		host_raise();
+	if (strlen(copy) != (size_t) length)
+		elog(ERROR, "a text from Python holds a zero byte");
+	return pg_any_to_server(copy, length, PG_UTF8);
+}
+
 char *
 host_text_from_python(PyObject *text)
 {
-	Py_ssize_t	length;
-	const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
-
-	if (utf8 == NULL)
-		host_raise();
-	if (strlen(utf8) != (size_t) length)
-		elog(ERROR, "a text from Python holds a zero byte");
-	return pg_any_to_server(pstrdup(utf8), length, PG_UTF8);
+	return host_take_text(Py_XNewRef(text));
 }
 
 /* ---- Datum to Python ---- */
@@ -164,6 +172,16 @@ float_from_python(PyObject *value)
 	return number;
 }
 
+static bool
+boolean_from_python(PyObject *value)
+{
+	int			truth = PyObject_IsTrue(value);
+
+	if (truth < 0)
+		host_raise();
+	return truth == 1;
+}
+
 /* A contiguous float32 or float64 array, of one or two dimensions, as real[] or double precision[]. */
 static Datum
 array_from_buffer(const char *data, char format, int ndim, const Py_ssize_t *shape, Oid element)
@@ -289,12 +307,7 @@ text_array_from_python(PyObject *value)
 		host_raise();
 	items = palloc(Max(count, 1) * sizeof(Datum));
 	for (Py_ssize_t i = 0; i < count; i++)
-	{
-		PyObject   *item = host_checked(PySequence_GetItem(value, i));
-
-		items[i] = CStringGetTextDatum(host_text_from_python(item));
-		Py_DECREF(item);
-	}
+		items[i] = CStringGetTextDatum(host_take_text(PySequence_GetItem(value, i)));
 	return PointerGetDatum(construct_array(items, (int) count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
@@ -304,12 +317,9 @@ json_from_python(PyObject *value)
 {
 	PyObject   *json = host_checked(PyImport_ImportModule("json"));
 	PyObject   *text = PyObject_CallMethod(json, "dumps", "O", value);
-	char	   *result;
 
 	Py_DECREF(json);
-	result = host_text_from_python(host_checked(text));
-	Py_DECREF(text);
-	return result;
+	return host_take_text(text);
 }
 
 /* A text, or a value of any other type: through the type's input function. */
@@ -323,12 +333,7 @@ input_from_python(PyObject *value, Oid type, int32 typmod)
 	if (PyDict_Check(value) || PyList_Check(value))
 		text = json_from_python(value);
 	else
-	{
-		PyObject   *string = host_checked(PyObject_Str(value));
-
-		text = host_text_from_python(string);
-		Py_DECREF(string);
-	}
+		text = host_take_text(PyObject_Str(value));
 	getTypeInputInfo(type, &function, &ioparam);
 	return OidInputFunctionCall(function, text, ioparam, typmod);
 }
@@ -354,7 +359,7 @@ host_from_python(PyObject *value, Oid type, int32 typmod, bool *isnull)
 		case FLOAT8OID:
 			return Float8GetDatum(float_from_python(value));
 		case BOOLOID:
-			return BoolGetDatum(PyObject_IsTrue(value) == 1);
+			return BoolGetDatum(boolean_from_python(value));
 		case FLOAT4ARRAYOID:
 			return array_from_python(value, FLOAT4OID);
 		case FLOAT8ARRAYOID:

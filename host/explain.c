@@ -10,6 +10,7 @@
 #endif
 #include "foreign/fdwapi.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 /* The value of a parameter where the plan has it as a constant, else its expression. */
@@ -24,24 +25,22 @@ shown_value(Node *value, bool any, const char *text)
 }
 
 static PyObject *
-shown_quals(ForeignScanState *node)
+shown_quals(MemoryContext owner, ForeignScanState *node)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	Oid			relid = RelationGetRelid(node->ss.ss_currentRelation);
 	List	   *attnos = list_nth(plan->fdw_private, PRIVATE_PARAMETERS);
 	List	   *any = list_nth(plan->fdw_private, PRIVATE_ANY);
 	List	   *texts = list_nth(plan->fdw_private, PRIVATE_TEXTS);
-	PyObject   *quals = host_checked(PyDict_New());
+	PyObject   *quals = host_own(owner, PyDict_New());
 
 	for (int i = 0; i < list_length(attnos); i++)
 	{
-		PyObject   *name = host_text_to_python(get_attname(relid, list_nth_int(attnos, i), false));
-		PyObject   *value = shown_value(list_nth(plan->fdw_exprs, i), list_nth_int(any, i) != 0, strVal(list_nth(texts, i)));
-		int			status = PyDict_SetItem(quals, name, value);
+		PyObject   *name = host_own(owner, host_text_to_python(get_attname(relid, list_nth_int(attnos, i), false)));
+		PyObject   *value = host_own(owner, shown_value(list_nth(plan->fdw_exprs, i), list_nth_int(any, i) != 0,
+														strVal(list_nth(texts, i))));
 
-		Py_DECREF(name);
-		Py_DECREF(value);
-		host_checked_status(status);
+		host_checked_status(PyDict_SetItem(quals, name, value));
 	}
 	return quals;
 }
@@ -57,18 +56,13 @@ show_line(PyObject *label, PyObject *value, PyObject *unit, ExplainState *es)
 	else if (PyFloat_Check(value))
 		ExplainPropertyFloat(name, unit_text, PyFloat_AsDouble(value), 3, es);
 	else
-	{
-		PyObject   *text = host_checked(PyObject_Str(value));
-
-		ExplainPropertyText(name, host_text_from_python(text), es);
-		Py_DECREF(text);
-	}
+		ExplainPropertyText(name, host_take_text(PyObject_Str(value)), es);
 }
 
 static void
-show_lines(PyObject *lines, ExplainState *es)
+show_lines(MemoryContext owner, PyObject *lines, ExplainState *es)
 {
-	host_checked(lines);
+	host_own(owner, lines);
 	for (Py_ssize_t i = 0; i < PyList_Size(lines); i++)
 	{
 		PyObject   *label;
@@ -79,7 +73,6 @@ show_lines(PyObject *lines, ExplainState *es)
 			host_raise();
 		show_line(label, value, unit, es);
 	}
-	Py_DECREF(lines);
 	host_checked_status(PyErr_Occurred() ? -1 : 0);
 }
 
@@ -88,11 +81,11 @@ hostExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	HostScan   *scan = node->fdw_state;
 	HostTable  *table = host_table(RelationGetRelid(node->ss.ss_currentRelation));
-	PyObject   *quals = shown_quals(node);
-	PyObject   *lines = PyObject_CallFunctionObjArgs(host_bridge()->explain, table->handler, quals, NULL);
+	MemoryContext owner = AllocSetContextCreate(CurrentMemoryContext, "ruattn explain", ALLOCSET_SMALL_SIZES);
+	PyObject   *quals = shown_quals(owner, node);
 
-	Py_DECREF(quals);
-	show_lines(lines, es);
+	show_lines(owner, PyObject_CallFunctionObjArgs(host_bridge()->explain, table->handler, quals, NULL), es);
 	if (es->analyze && host_scan_python(scan) != NULL)
-		show_lines(PyObject_CallMethod(host_scan_python(scan), "report", NULL), es);
+		show_lines(owner, PyObject_CallMethod(host_scan_python(scan), "report", NULL), es);
+	MemoryContextDelete(owner);
 }

@@ -25,6 +25,7 @@ find_call_site(FunctionCallInfo fcinfo)
 	FmgrInfo   *info = fcinfo->flinfo;
 	const HostBridge *bridge;
 	CallSite   *site;
+	PyObject   *function;
 	PyObject   *name;
 
 	if (info->fn_extra != NULL)
@@ -32,10 +33,9 @@ find_call_site(FunctionCallInfo fcinfo)
 	bridge = host_bridge();
 	name = host_text_to_python(get_func_name(info->fn_oid));
 	site = MemoryContextAllocZero(info->fn_mcxt, sizeof(CallSite));
-	site->function = PyObject_CallFunctionObjArgs(bridge->function, name, NULL);
+	function = PyObject_CallFunctionObjArgs(bridge->function, name, NULL);
 	Py_DECREF(name);
-	host_hold(info->fn_mcxt, host_checked(site->function));
-	Py_DECREF(site->function);
+	site->function = host_own(info->fn_mcxt, function);
 	for (int i = 0; i < PG_NARGS(); i++)
 		site->types[i] = get_fn_expr_argtype(info, i);
 	site->result_type = get_func_rettype(info->fn_oid);
@@ -46,8 +46,7 @@ find_call_site(FunctionCallInfo fcinfo)
 static PyObject *
 call_python(FunctionCallInfo fcinfo, CallSite *site)
 {
-	PyObject   *args = host_checked(PyTuple_New(PG_NARGS()));
-	PyObject   *result;
+	PyObject   *args = host_own(CurrentMemoryContext, PyTuple_New(PG_NARGS()));
 
 	for (int i = 0; i < PG_NARGS(); i++)
 	{
@@ -55,9 +54,7 @@ call_python(FunctionCallInfo fcinfo, CallSite *site)
 
 		PyTuple_SET_ITEM(args, i, value);
 	}
-	result = PyObject_CallObject(site->function, args);
-	Py_DECREF(args);
-	return host_checked(result);
+	return host_own(CurrentMemoryContext, PyObject_CallObject(site->function, args));
 }
 
 /* One batch, (rows, [column, ...]) as a table's scan gives them. */
@@ -98,18 +95,15 @@ put_batch(Tuplestorestate *store, TupleDesc desc, PyObject *batch)
 static void
 put_batches(Tuplestorestate *store, TupleDesc desc, PyObject *batches)
 {
-	PyObject   *iterator = host_checked(PyObject_GetIter(batches));
+	PyObject   *iterator = host_own(CurrentMemoryContext, PyObject_GetIter(batches));
 	PyObject   *batch;
 
-	host_hold(CurrentMemoryContext, iterator);
-	Py_DECREF(iterator);
 	while ((batch = PyIter_Next(iterator)) != NULL)
 	{
 		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ruattn function batch", ALLOCSET_SMALL_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(context);
 
-		host_hold(context, batch);
-		Py_DECREF(batch);
+		host_own(context, batch);
 		CHECK_FOR_INTERRUPTS();
 		put_batch(store, desc, batch);
 		MemoryContextSwitchTo(old);
@@ -145,8 +139,6 @@ ruattn_fdw_call(PG_FUNCTION_ARGS)
 	CallSite   *site = find_call_site(fcinfo);
 	PyObject   *result = call_python(fcinfo, site);
 
-	host_hold(CurrentMemoryContext, result);
-	Py_DECREF(result);
 	if (fcinfo->flinfo->fn_retset)
 	{
 		return_set(fcinfo, result);

@@ -158,6 +158,7 @@ extern PyObject *host_select(PyObject *self, PyObject *args);
 /* convert.c */
 extern PyObject *host_text_to_python(const char *text);
 extern char *host_text_from_python(PyObject *text);
+extern char *host_take_text(PyObject *text);
 extern PyObject *host_to_python(Datum value, Oid type);
 extern Datum host_from_python(PyObject *value, Oid type, int32 typmod, bool *isnull);
 extern Datum host_floats_to_array(const char *items, char format, Py_ssize_t width, Oid element);
@@ -197,7 +198,7 @@ typedef struct HostTable
 
 extern HostTable *host_table(Oid relid);
 extern void host_table_init(void);
-extern PyObject *host_hold(MemoryContext context, PyObject *object);
+extern PyObject *host_own(MemoryContext context, PyObject *object);
 
 /* options.c */
 extern PyObject *host_options(List *options);

@@ -62,10 +62,7 @@ hostImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 												  named_tables(stmt->table_list),
 												  host_options(stmt->options)));
 	PyObject   *texts = PyObject_CallObject(bridge->import_schema, args);
-	List	   *commands;
 
 	Py_DECREF(args);
-	commands = statements(host_checked(texts));
-	Py_DECREF(texts);
-	return commands;
+	return statements(host_own(CurrentMemoryContext, texts));
 }

@@ -20,6 +20,7 @@
 #include "optimizer/restrictinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #define FALLBACK_COST 1e30
 #define MAX_OUTER_SETS 32
@@ -56,39 +57,32 @@ planning_value(Node *value)
 }
 
 static void
-set_planning_value(PyObject *quals, Oid reloid, const ParameterQual *qual)
+set_planning_value(MemoryContext owner, PyObject *quals, Oid reloid, const ParameterQual *qual)
 {
 	char	   *parameter = get_attname(reloid, qual->attno, false);
 	Node	   *coerced = host_coerce_value(qual->value, get_atttype(reloid, qual->attno), qual->any, parameter);
-	PyObject   *name = host_text_to_python(parameter);
-	PyObject   *value = planning_value(qual->any ? NULL : coerced);
-	int			status = PyDict_SetItem(quals, name, value);
+	PyObject   *name = host_own(owner, host_text_to_python(parameter));
+	PyObject   *value = host_own(owner, planning_value(qual->any ? NULL : coerced));
 
-	Py_DECREF(name);
-	Py_DECREF(value);
-	host_checked_status(status);
+	host_checked_status(PyDict_SetItem(quals, name, value));
 }
 
 static void
-ask_estimate(HostPlan *plan, PyObject *quals)
+ask_estimate(MemoryContext owner, HostPlan *plan, PyObject *quals)
 {
 	PyObject   *answer = PyObject_CallFunctionObjArgs(host_bridge()->estimate, plan->table->handler, quals, NULL);
 
-	Py_DECREF(quals);
-	host_checked(answer);
+	host_own(owner, answer);
 	if (!PyArg_ParseTuple(answer, "ddd", &plan->rows, &plan->startup_cost, &plan->total_cost))
-	{
-		Py_DECREF(answer);
 		host_raise();
-	}
-	Py_DECREF(answer);
 }
 
 /* Split the restriction clauses: one for each parameter is its value, the rest are filters. */
 static void
 split_restrictions(PlannerInfo *root, RelOptInfo *baserel, Oid reloid, HostPlan *plan)
 {
-	PyObject   *quals = host_checked(PyDict_New());
+	MemoryContext owner = AllocSetContextCreate(CurrentMemoryContext, "ruattn estimate", ALLOCSET_SMALL_SIZES);
+	PyObject   *quals = host_own(owner, PyDict_New());
 
 	for (int any = 0; any <= 1; any++)
 	{
@@ -108,11 +102,12 @@ split_restrictions(PlannerInfo *root, RelOptInfo *baserel, Oid reloid, HostPlan 
 			{
 				plan->fixed = bms_add_member(plan->fixed, qual.attno);
 				plan->any |= qual.any;
-				set_planning_value(quals, reloid, &qual);
+				set_planning_value(owner, quals, reloid, &qual);
 			}
 		}
 	}
-	ask_estimate(plan, quals);
+	ask_estimate(owner, plan, quals);
+	MemoryContextDelete(owner);
 }
 
 static void

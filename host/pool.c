@@ -81,11 +81,7 @@ check_dim(const char *name, int dim, int wanted, const char *of)
 static HostBuffer *
 new_block(MemoryContext context)
 {
-	HostBuffer *buffer = (HostBuffer *) host_checked((PyObject *) host_buffer_new('f'));
-
-	host_hold(context, (PyObject *) buffer);
-	Py_DECREF(buffer);
-	return buffer;
+	return (HostBuffer *) host_own(context, (PyObject *) host_buffer_new('f'));
 }
 
 static Pool *
@@ -177,9 +173,7 @@ flush(Pool *pool)
 	host_buffer_shape(values, pool->rows, pool->width);
 	answer = PyObject_CallFunction(host_bridge()->pool, "NNOO", host_text_to_python(pool->attention_type),
 								   query_buffer(pool), pool->keys, values);
-	host_checked(answer);
-	merge_answer(pool, answer);
-	Py_DECREF(answer);
+	merge_answer(pool, host_own(CurrentMemoryContext, answer));
 	pool->keys->used = values->used = 0;
 	pool->rows = 0;
 }

@@ -59,14 +59,19 @@ release_object(void *object)
 	Py_DECREF((PyObject *) object);
 }
 
-/* A reference of `object` that lives as long as `context`. */
+/*
+ * Hands the caller's reference of `object` over to `context`, which gives it back
+ * when it ends, by an error too; an ERROR where there is no object.
+ */
 PyObject *
-host_hold(MemoryContext context, PyObject *object)
+host_own(MemoryContext context, PyObject *object)
 {
-	MemoryContextCallback *callback = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
+	MemoryContextCallback *callback;
 
+	host_checked(object);
+	callback = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
 	callback->func = release_object;
-	callback->arg = Py_NewRef(object);
+	callback->arg = object;
 	MemoryContextRegisterResetCallback(context, callback);
 	return object;
 }
@@ -84,9 +89,9 @@ table_options(Oid relid)
 
 /* (name, type) of each column, and its attno. */
 static PyObject *
-table_columns(TupleDesc desc, AttrNumber *attnos)
+table_columns(MemoryContext owner, TupleDesc desc, AttrNumber *attnos)
 {
-	PyObject   *list = host_checked(PyList_New(0));
+	PyObject   *list = host_own(owner, PyList_New(0));
 	int			count = 0;
 
 	for (int i = 0; i < desc->natts; i++)
@@ -177,23 +182,19 @@ static void
 build_table(HostTable *table, Relation relation)
 {
 	const HostBridge *bridge = host_bridge();
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "ruattn description", ALLOCSET_SMALL_SIZES);
 	TupleDesc	desc = RelationGetDescr(relation);
 	AttrNumber *attnos = palloc(Max(desc->natts, 1) * sizeof(AttrNumber));
-	PyObject   *options = table_options(RelationGetRelid(relation));
-	PyObject   *columns = table_columns(desc, attnos);
-	int			column_count = (int) PyList_GET_SIZE(columns);
-	PyObject   *handler = PyObject_CallFunctionObjArgs(bridge->open_table, options, columns, NULL);
+	PyObject   *options = host_own(scratch, table_options(RelationGetRelid(relation)));
+	PyObject   *columns = table_columns(scratch, desc, attnos);
 	PyObject   *description;
 
-	Py_DECREF(options);
-	Py_DECREF(columns);
-	table->handler = host_hold(table->context, host_checked(handler));
-	Py_DECREF(handler);
-	description = host_checked(PyObject_CallFunctionObjArgs(bridge->describe, handler, NULL));
+	table->handler = host_own(table->context, PyObject_CallFunctionObjArgs(bridge->open_table, options, columns, NULL));
+	description = host_own(scratch, PyObject_CallFunctionObjArgs(bridge->describe, table->handler, NULL));
 	table->natts = desc->natts;
 	table->roles = palloc0(Max(desc->natts, 1));
-	read_description(table, description, attnos, column_count);
-	Py_DECREF(description);
+	read_description(table, description, attnos, (int) PyList_GET_SIZE(columns));
+	MemoryContextDelete(scratch);
 }
 
 /*
@@ -208,7 +209,7 @@ copy_table(const HostTable *table)
 
 	*copy = *table;
 	copy->context = CurrentMemoryContext;
-	host_hold(copy->context, copy->handler);
+	host_own(copy->context, Py_NewRef(copy->handler));
 	copy->roles = memcpy(palloc(Max(table->natts, 1)), table->roles, table->natts);
 	copy->orders = memcpy(palloc(Max(table->norders, 1) * sizeof(TableOrder)), table->orders,
 						  table->norders * sizeof(TableOrder));
@@ -219,40 +220,56 @@ copy_table(const HostTable *table)
 	return copy;
 }
 
+/* Of tables that were altered or dropped since they were described. */
 static void
-refresh_table(HostTable *table)
+drop_invalid(void)
 {
-	Relation	relation = relation_open(table->relid, AccessShareLock);
+	HASH_SEQ_STATUS status;
+	HostTable  *table;
+
+	hash_seq_init(&status, tables);
+	while ((table = hash_seq_search(&status)) != NULL)
+	{
+		if (table->valid)
+			continue;
+		MemoryContextDelete(table->context);
+		hash_search(tables, &table->relid, HASH_REMOVE, NULL);
+	}
+}
+
+static HostTable *
+describe_table(Oid relid)
+{
+	Relation	relation = relation_open(relid, AccessShareLock);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ruattn foreign table", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	HostTable	fresh = {.relid = table->relid, .context = context};
+	HostTable	fresh = {.relid = relid, .context = context};
 	uint64		before = invalidations;
+	HostTable  *table;
+	bool		found;
 
 	build_table(&fresh, relation);
 	MemoryContextSwitchTo(old);
 	relation_close(relation, NoLock);
-	MemoryContextSetParent(context, TopMemoryContext);
-	if (table->context != NULL)
+	fresh.valid = invalidations == before;
+	drop_invalid();
+	table = hash_search(tables, &relid, HASH_ENTER, &found);
+	if (found)					/* described while this was done */
 		MemoryContextDelete(table->context);
+	MemoryContextSetParent(context, TopMemoryContext);
 	*table = fresh;
-	table->valid = invalidations == before;
+	return table;
 }
 
 /* Described by its handler; palloc'd in the current context. */
 HostTable *
 host_table(Oid relid)
 {
-	bool		found;
 	HostTable  *table;
 
 	(void) host_bridge();
-	table = hash_search(tables, &relid, HASH_ENTER, &found);
-	if (!found)
-	{
-		table->context = NULL;
-		table->valid = false;
-	}
-	if (!table->valid)
-		refresh_table(table);
+	table = hash_search(tables, &relid, HASH_FIND, NULL);
+	if (table == NULL || !table->valid)
+		table = describe_table(relid);
 	return copy_table(table);
 }

@@ -28,14 +28,16 @@ CREATE TABLE ragged AS SELECT id, CASE WHEN id = 3 THEN '{1}' ELSE embedding END
 
 
 def resident(pid: int) -> int:
-    """Resident memory in kB."""
+    """Resident memory in kB, without the pages of the server's shared memory."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS:")))
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssFile:")))
 
 
 def contexts(db: Connection[Any]) -> int:
-    """Bytes in all memory contexts of the session."""
-    row = db.execute("SELECT sum(used_bytes)::bigint FROM pg_backend_memory_contexts").fetchone()
+    """Bytes in the session's memory contexts, but for PostgreSQL's cache, which remembers dropped tables."""
+    row = db.execute(
+        "SELECT sum(used_bytes)::bigint FROM pg_backend_memory_contexts WHERE name <> 'CacheMemoryContext'"
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -96,6 +98,52 @@ def test_a_thousand_functions_and_errors_inside_plpgsql(documents: Connection[An
         END $$
     """
     check_flat(documents, lambda _: documents.execute(statement.encode()).close())
+
+
+@pytest.mark.slow
+def test_a_thousand_errors_behind_large_values(documents: Connection[Any]) -> None:
+    # a value that is wrong comes behind one of 40 kB, which must go with it
+    large = "array_fill(1::real, ARRAY[10000])"
+    failing = [
+        f"SELECT ruvector_attention_scores({large}, '{{1,NULL}}'::real[])",
+        f"SELECT id FROM mha_search WHERE table_name = 'documents' AND query = {large}"
+        " AND candidates = '{1,NULL}'",
+        f"SELECT attention_pool({large}, {large}, 'none such'::text) FROM generate_series(1, 2)",
+    ]
+
+    def fail(number: int) -> None:
+        with pytest.raises(psycopg.Error):
+            documents.execute(failing[number % len(failing)].encode())
+
+    check_flat(documents, fail)
+
+
+@pytest.mark.slow
+def test_a_thousand_errors_in_one_transaction(documents: Connection[Any]) -> None:
+    documents.execute(SOURCES)
+    statement = f"""
+        DO $$ BEGIN
+            PERFORM * FROM ({FAILING[1]}) s;
+        EXCEPTION WHEN division_by_zero THEN NULL;
+        END $$
+    """
+    with documents.transaction():
+        check_flat(documents, lambda _: documents.execute(statement.encode()).close())
+
+
+@pytest.mark.slow
+def test_a_thousand_foreign_tables_one_after_the_other(documents: Connection[Any]) -> None:
+    create = (
+        "CREATE FOREIGN TABLE own (id int, query attention_vector) SERVER ruattn"
+        " OPTIONS (operation 'mha_search', table_name 'documents', num_heads '1')"
+    )
+
+    def step(number: int) -> None:
+        documents.execute(create.encode())
+        documents.execute("SELECT id FROM own WHERE query = '{1,0}'")
+        documents.execute("DROP FOREIGN TABLE own")
+
+    check_flat(documents, step)
 
 
 def test_a_search_beyond_max_memory_is_refused(documents: Connection[Any]) -> None:
