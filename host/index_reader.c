@@ -54,10 +54,13 @@ typedef struct IndexSearch
 	IndexFacts *facts;
 } IndexSearch;
 
+/* Copied first: it may lie in the relation cache, and a conversion reads the catalogue. */
 static char *
 utf8_or_null(const char *text)
 {
-	return text == NULL ? NULL : pstrdup(pg_server_to_any(text, strlen(text), PG_UTF8));
+	char	   *copy = text == NULL ? NULL : pstrdup(text);
+
+	return copy == NULL ? NULL : pg_server_to_any(copy, strlen(copy), PG_UTF8);
 }
 
 static AttrNumber
