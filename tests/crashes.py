@@ -25,7 +25,13 @@ def children_of(pid: int) -> list[int]:
 
 
 def crash(server: Server, settings: Mapping[str, str]) -> None:
-    """End the postmaster and all its processes with SIGKILL, and start the server again."""
+    """End the server as `end` does, and start it again."""
+    end(server)
+    server.start(settings)
+
+
+def end(server: Server) -> None:
+    """End the postmaster and all its processes with SIGKILL."""
     lock_file = server.data / "postmaster.pid"
     postmaster = int(lock_file.read_text().split()[0])
     # stopped first, so that it cannot start a process that is not in the list
@@ -40,7 +46,6 @@ def crash(server: Server, settings: Mapping[str, str]) -> None:
     # where nobody reaps the dead, the server takes them for running
     for path in (lock_file, server.socket_folder / ".s.PGSQL.5432.lock"):
         path.unlink()
-    server.start(settings)
 
 
 def _runs(pid: int) -> bool:

@@ -18,15 +18,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from checks import QUERY, Question
 from sessions import SETTINGS
+from tables import DOCS
 
 Connection = psycopg.Connection[Any]
 Agree = Callable[..., list[int]]
-
-VECTOR = "ARRAY[cos(i), sin(i), cos(2*i), sin(2*i), cos(3*i), sin(3*i), cos(4*i), sin(4*i)]::real[]"
-DOCS = f"""
-CREATE TABLE docs (id int, place int, note text DEFAULT '', vec real[]);
-INSERT INTO docs SELECT i, i, '', {VECTOR} FROM generate_series(1, 12) i
-"""
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ SETTINGS = {
     # so that a crash loses what was committed last
     "wal_writer_delay": "10s",
 }
+# which gives way to replay at once
+STANDBY = {**SETTINGS, "hot_standby_feedback": "off", "max_standby_streaming_delay": "100ms"}
 # a step that would wait for another session gives up at once: one thread drives them all
 LOCK_TIMEOUT = 3
 
