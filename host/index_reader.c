@@ -17,6 +17,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/visibilitymap.h"
 #include "catalog/pg_index.h"
 #include "executor/tuptable.h"
@@ -29,6 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 /* ---- indexes(relation, vector_column, id_column) ---- */
 
@@ -69,14 +71,31 @@ column_number(Oid relid, const char *utf8)
 	return get_attnum(relid, pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
 }
 
-/* As the planner judges: an index over broken HOT chains serves younger snapshots only. */
+/* Whether who declared the index and who gave it its file had ended for all snapshots of this transaction. */
+static bool
+is_older(Relation index)
+{
+	HeapTuple	class = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(index)));
+	bool		older = HeapTupleIsValid(class) &&
+		TransactionIdPrecedes(HeapTupleHeaderGetXmin(class->t_data), TransactionXmin) &&
+		TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin);
+
+	if (HeapTupleIsValid(class))
+		ReleaseSysCache(class);
+	return older;
+}
+
+/*
+ * As the planner judges, an index over broken HOT chains serves younger snapshots
+ * only. So does any index on a standby: the primary builds it without the rows that
+ * are dead to its own snapshots, and need not know of those that a standby holds.
+ */
 static bool
 serves_snapshot(Relation index)
 {
 	if (!index->rd_index->indisvalid || !index->rd_index->indisready)
 		return false;
-	return !index->rd_index->indcheckxmin ||
-		TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin);
+	return (!index->rd_index->indcheckxmin && !GetActiveSnapshot()->takenDuringRecovery) || is_older(index);
 }
 
 static bool
