@@ -5,6 +5,7 @@
  */
 #include "host.h"
 #include "index.h"
+#include "leaves.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -55,6 +56,10 @@ check_index(Relation index)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("index \"%s\" is on a temporary table of another session", name)));
+	if (host_lies_on_primary(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" is unlogged, so a standby has no entries of it", name)));
 }
 
 /* The table is locked before its index, as DDL does. */

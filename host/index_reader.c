@@ -222,9 +222,12 @@ read_version(void *arg)
 
 	if (index == NULL)
 		return;
-	host_index_version(index, &call->version);
-	call->file = storage_of(index);
-	call->found = true;
+	if (!host_lies_on_primary(index))
+	{
+		host_index_version(index, &call->version);
+		call->file = storage_of(index);
+		call->found = true;
+	}
 	relation_close(index, NoLock);
 }
 

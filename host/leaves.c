@@ -11,6 +11,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
@@ -103,6 +104,13 @@ column_set(SourceFacts *facts)
 
 /* ---- leaves ---- */
 
+/* Whether a standby has nothing of it but its name. */
+bool
+host_lies_on_primary(Relation relation)
+{
+	return relation->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress();
+}
+
 /*
  * Why the rows of this table may change without a new row version under the same
  * file, or NULL. A table made or truncated by this transaction may be truncated in
@@ -115,6 +123,8 @@ reason_against(Relation leaf)
 		return "a foreign table";
 	if (leaf->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		return "a temporary table";
+	if (host_lies_on_primary(leaf))
+		return "an unlogged table on a standby";
 	if (leaf->rd_rel->relam != HEAP_TABLE_AM_OID)
 		return "not a heap table";
 	if (changed_here(leaf))

@@ -24,6 +24,7 @@ typedef RelFileNode FileLocation;
 #define storage_of(relation) ((relation)->rd_node)
 #endif
 
+extern bool host_lies_on_primary(Relation relation);
 extern bool host_leaves_given(PyObject *bytes, Leaves *leaves);
 extern PyObject *host_source(PyObject *self, PyObject *args);
 

@@ -276,7 +276,7 @@ def indexes(oid: int, vector_column: str, id_column: str | None) -> list[IndexIn
 
 
 def index_version(oid: int) -> IndexVersion | None:
-    """The state of an attention index; None where it has been dropped."""
+    """The state of an attention index; None where it has been dropped, or lies on the primary only."""
     found = host().index_version(oid)
     return None if found is None else IndexVersion(*found)
 
