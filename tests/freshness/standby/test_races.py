@@ -1,0 +1,77 @@
+"""Sessions of a standby search while the primary writes, vacuums and makes indexes anew."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+from tables import TABLES
+
+Connection = psycopg.Connection[Any]
+Replica = Callable[[], Connection]
+
+SECONDS = 4
+ROWS = 200
+# two rows change their vectors together, so that the sum of all logits stays 0
+CHANGE = (
+    "UPDATE {0} SET vec = ARRAY[CASE WHEN id = {1} THEN {2} ELSE -{2} END, 0]::real[] "
+    "WHERE id IN ({1}, {1} + 1)"
+)
+TOTAL = (
+    "SELECT sum(logit::numeric), count(*) FROM mha_search WHERE table_name = '{0}' AND query = '{{1,0}}' "
+    f"AND num_heads = 1 AND k = {ROWS}"
+)
+
+
+def write(session: Connection, until: float) -> int:
+    """Change all tables until it is time; how often."""
+    number = 0
+    while time.monotonic() < until:
+        number += 1
+        for name in TABLES.names:
+            session.execute(CHANGE.format(name, number % 50 * 2 + 1, number % 500).encode())
+        if number % 20 == 0:
+            TABLES.run(session, "VACUUM docs")
+        if number % 70 == 0:
+            session.execute("REINDEX INDEX CONCURRENTLY attn_int8")
+    return number
+
+
+def read(session: Connection, table: str, stop: threading.Event, wrong: list[Any]) -> tuple[int, int]:
+    """Search until told to stop: (answers, conflicts with replay)."""
+    answers = conflicts = 0
+    while not stop.is_set():
+        try:
+            found = session.execute(TOTAL.format(table).encode()).fetchall()
+        except psycopg.errors.SerializationFailure as error:
+            assert "due to conflict with recovery" in str(error)
+            conflicts += 1
+            continue
+        answers += 1
+        if found != [(0, ROWS)]:
+            wrong.append((table, found))
+    return answers, conflicts
+
+
+def test_readers_of_a_standby(db: Connection, replica: Replica) -> None:
+    TABLES.run(db, "CREATE TABLE docs (id int, vec real[])")
+    TABLES.run(db, f"INSERT INTO docs SELECT i, '{{0,0}}' FROM generate_series(1, {ROWS}) i")
+    TABLES.index(db)
+    sessions = [(replica(), name) for name in TABLES.names]
+    stop, wrong = threading.Event(), list[Any]()
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        readers = [pool.submit(read, session, name, stop, wrong) for session, name in sessions]
+        try:
+            changes = write(db, time.monotonic() + SECONDS)
+        finally:
+            stop.set()
+    assert wrong == []
+    assert changes > 20
+    for reader in readers:
+        answers, conflicts = reader.result()
+        assert answers > 20
+        assert conflicts < answers
