@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ruattn_fdw.column_types import check_parameters, check_results
 from ruattn_fdw.declaration import ANY_ID, INTEGER_TYPES, ROLE_EXTRA, ROLE_RESULT, Parameter, Result, Table
 from ruattn_fdw.errors import NO_SUCH_COLUMN, AttentionError, choices
 
@@ -19,6 +20,8 @@ class Layout:
 
     def __init__(self, table: Table, columns: Mapping[str, str], options: Mapping[str, str]) -> None:
         self._results = dict(_served_results(table, columns, options))
+        check_results(table, self._results, columns)
+        check_parameters(table, columns, options)
         self.table = _with_id_types(table, columns, self._results)
         self.extras = tuple(
             name for name in columns if name not in self._results and table.parameter(name) is None

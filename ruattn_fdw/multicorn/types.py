@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ruattn_fdw.declaration import Parameter, Result, Table
-from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.errors import DATATYPE_MISMATCH, AttentionError
 
 VECTOR_TYPE = "attention_vector"
 BY_VALUE = ("smallint", "integer", "bigint", "real", "double precision", "boolean")
 SAFE = ("text", "character varying", *BY_VALUE)
-DATATYPE_MISMATCH = "42804"
 
 
 def sql_type(column: Result | Parameter) -> str:
