@@ -32,6 +32,7 @@ from ruattn_fdw.tables.mha_search import (
     explain_source,
     settle_source,
 )
+from ruattn_fdw.values import Unknown
 
 COST_OF_A_PAIR = 0.001
 
@@ -142,9 +143,7 @@ class Attention(AttentionTable):
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, sources and parameters in effect."""
         mechanism = shared.explain_mechanism(arguments, ATTENTION.name)
-        lines = [mechanism, *explain_source(arguments, ATTENTION.name)]
-        if arguments.known("query_table") is not None:
-            lines.append(("Queries", _query_table(arguments).description))
+        lines = [mechanism, *explain_source(arguments, ATTENTION.name), *_explain_queries(arguments)]
         return [*lines, ("Parameters", arguments.summary())]
 
 
@@ -175,6 +174,16 @@ def query_source(arguments: Arguments, source: Source) -> Source | None:
 
 def _query_table(arguments: Arguments) -> Source:
     return naming.resolve_as(arguments, "query_table", "query_id_column", "query_column")
+
+
+def _explain_queries(arguments: Arguments) -> list[tuple[str, object]]:
+    """The line about the relation that asks, as far as the parameters that name it are known."""
+    if arguments["query_table"] is None:
+        return []
+    for name in ("query_table", "query_id_column", "query_column"):
+        if isinstance(arguments[name], Unknown):
+            return [("Queries", arguments[name].text)]
+    return [("Queries", _query_table(arguments).description)]
 
 
 def _one_query(arguments: Arguments) -> Rows:

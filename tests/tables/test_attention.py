@@ -144,6 +144,14 @@ def test_explain_names_sources_and_mechanism(plan):
     assert "Queries: public.documents (id, embedding)" in text
 
 
+def test_explain_names_a_column_of_the_queries_that_is_not_known_yet(plan):
+    text = plan(
+        "SELECT a.output FROM (VALUES ('id')) v(name), attention a WHERE a.table_name = 'documents'"
+        " AND a.query_table = 'documents' AND a.query_id_column = v.name || ''"
+    )
+    assert "Queries: " in text
+
+
 QUERY = "query = '{1,0,0,0,0,0,0,0}'"
 
 
