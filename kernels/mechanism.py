@@ -142,7 +142,10 @@ Visible = Callable[[Problem], npt.NDArray[np.bool_]]
 
 def not_pairwise(query: F64, temperature: float, options: Options, dtype: type) -> Scorer:
     """The scorer of mechanisms that have none: pairs outside of a graph have no logit."""
-    raise InvalidOption("this mechanism scores the edges of a graph, not pairs of vectors")
+    raise InvalidOption(
+        "this mechanism scores the edges of a graph, not pairs of vectors",
+        "Choose one whose scope is P or SET.",
+    )
 
 
 def always(options: Options) -> bool:
@@ -283,7 +286,10 @@ def parse_num_heads(mechanism: Mechanism, given: object, dimensions: int) -> int
     """The number of heads in effect, which must divide the dimensions of the query."""
     heads = mechanism.default_num_heads if given is None else given
     if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
-        raise InvalidOption(f"num_heads is {shown(heads)}, it must be an integer of at least 1")
+        raise InvalidOption(
+            f"num_heads is {shown(heads)}, it must be an integer of at least 1",
+            f"The default is {mechanism.default_num_heads}.",
+        )
     if mechanism.whole and heads > 1:
         raise InvalidOption(
             f"num_heads is {heads}, {mechanism.name} takes whole vectors",

@@ -14,7 +14,7 @@ import numpy as np
 
 from ruattn_fdw import features, host_api
 from ruattn_fdw.declaration import Parameter
-from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.functions.declaration import ANY_SPELLING, Argument, Function
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
@@ -60,6 +60,12 @@ def attention_scores(query: object, keys: object, attention_type: str) -> np.nda
     """The weights of the keys, in their order, which is also their order in time."""
     vector, matrix = read(QUERY, query), read(KEYS, keys)
     mechanism = shared.find_mechanism(attention_type, "attention")
+    if mechanism.weigh_batch is not None:
+        raise AttentionError(
+            f"{mechanism.name} weighs all queries together, and here is one",
+            sqlstate=NOT_SUPPORTED,
+            hint="Ask cross_attention, or choose another mechanism.",
+        )
     _check_width(vector, matrix)
     with shared.kernel_errors(_key_name):
         weights = attend(

@@ -180,8 +180,14 @@ def test_null_gives_null(rows):
             "row 1 of keys overflows",
             "temperature",
         ),
-        ("ruvector_softmax('{}')", "22000", "logits has no elements", None),
-        ("ruvector_softmax('{NaN}')", "22000", "nan at position 1", None),
+        ("ruvector_softmax('{}')", "22000", "logits has no elements", "Write it"),
+        ("ruvector_softmax('{NaN}')", "22000", "nan at position 1", "Write it"),
+        (
+            "ruvector_attention_scores('{1}', '{{1}}', 'sinkhorn')",
+            "0A000",
+            "all queries together",
+            "cross_attention",
+        ),
         (
             "ruvector_attention_scores('{1}', '{{1}}', 'x')",
             "22023",
