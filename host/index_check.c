@@ -10,6 +10,7 @@
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
@@ -51,15 +52,18 @@ check_index(Relation index)
 	if (!host_is_attention_index(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("index \"%s\" is not of access method ruvector_attention", name)));
+				 errmsg("index \"%s\" is not of access method ruvector_attention", name),
+				 errhint("The table attention_indexes lists those that are.")));
 	if (RELATION_IS_OTHER_TEMP(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("index \"%s\" is on a temporary table of another session", name)));
+				 errmsg("index \"%s\" is on a temporary table of another session", name),
+				 errhint("Ask in the session that the table is of.")));
 	if (host_lies_on_primary(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("index \"%s\" is unlogged, so a standby has no entries of it", name)));
+				 errmsg("index \"%s\" is unlogged, so a standby has no entries of it", name),
+				 errhint("Ask on the primary.")));
 }
 
 /* The table is locked before its index, as DDL does. */
@@ -70,7 +74,12 @@ open_index(Oid oid, Relation *heap)
 	Relation	index;
 
 	*heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : NULL;
-	index = index_open(oid, AccessShareLock);
+	index = try_relation_open(oid, AccessShareLock);
+	if (index == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no index with OID %u", oid),
+				 errhint("The table attention_indexes lists those that there are.")));
 	check_index(index);
 	check_privilege(RelationGetRelid(*heap));
 	return index;
@@ -400,7 +409,8 @@ begin_result(FunctionCallInfo fcinfo, Check *check)
 	if (info == NULL || !IsA(info, ReturnSetInfo) || (info->allowedModes & SFRM_Materialize) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a function that returns a set was called where no set can be accepted")));
+				 errmsg("a function that returns a set was called where no set can be accepted"),
+				 errhint("Call it in FROM.")));
 	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
 	if (get_call_result_type(fcinfo, NULL, &check->desc) != TYPEFUNC_COMPOSITE || check->desc->natts != 2)
 		elog(ERROR, "ruvector_attention_index_check must return rows of 2 columns");

@@ -203,6 +203,8 @@ def test_only_attention_indexes_have_something_to_show(documents: Connection, fa
         for name in ("plain", "documents"):
             error = failure(documents, f"SELECT * FROM ruvector_attention_index_{function}(%s)", name)
             assert error.diag.sqlstate == "42809"
+        error = failure(documents, f"SELECT * FROM ruvector_attention_index_{function}(1)")
+        assert (error.diag.sqlstate, error.diag.message_primary) == ("42704", "there is no index with OID 1")
 
 
 PLANS = (
