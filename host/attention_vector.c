@@ -9,21 +9,35 @@
 
 #include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
 /* ---- text form: [1, 2] or {1, 2} ---- */
 
+#define SHOWN_BYTES 60
+
+/* How many bytes of a text a message shows: whole characters only. */
+static int
+shown_length(const char *text, Size length)
+{
+	return pg_mbcliplen(text, (int) Min(length, SHOWN_BYTES + MAX_MULTIBYTE_CHAR_LEN), SHOWN_BYTES);
+}
+
 static void HOST_NORETURN
 syntax_error(const char *text, const char *detail)
 {
+	Size		length = strlen(text);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid input syntax for type attention_vector: \"%.*s%s\"",
-					(int) strnlen(text, 60), text, strlen(text) > 60 ? "..." : ""),
+					shown_length(text, length), text, length > SHOWN_BYTES ? "..." : ""),
 			 errdetail("%s", detail),
 			 errhint("Write a vector as '[0.1, 0.2]' or '{0.1, 0.2}'.")));
 }
@@ -49,7 +63,8 @@ parse_number(const char *text, const char **at)
 	if (errno == ERANGE && fabsf(number) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("\"%.*s\" is out of range for an element of attention_vector", (int) (end - *at), *at),
+				 errmsg("\"%.*s%s\" is out of range for an element of attention_vector",
+						shown_length(*at, end - *at), *at, end - *at > SHOWN_BYTES ? "..." : ""),
 				 errhint("Elements are single precision: at most 3.4e38 in size.")));
 	*at = end;
 	return number;
@@ -107,6 +122,11 @@ parse_vector(const char *text)
 		return another_element(text, &at, close) ? NULL : make_vector(items, 0);
 	do
 	{
+		if (count > (int) MaxArraySize / 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("a vector has more than %d elements", count),
+					 errhint("Is it one vector?")));
 		if (count == capacity)
 			items = repalloc(items, (capacity *= 2) * sizeof(float4));
 		items[count++] = parse_number(text, &at);
