@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ruattn_fdw.arrays import read_floats, read_id, read_integers, read_matrix, read_vector
+from ruattn_fdw.arrays import as_written_in_sql, read_floats, read_id, read_integers, read_matrix, read_vector
 from ruattn_fdw.declaration import Parameter
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.invalid import invalid, shown
 
 MAX_JSON_BYTES = 65536
+WRITE_JSON = "Write it like '{\"scale\": 0.5}'."
 
 
 class Unknown:
@@ -76,7 +77,7 @@ def read_integer(parameter: Parameter, value: object) -> int:
     try:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             raise ValueError
-        number = int(value)  # type: ignore[call-overload]
+        number = int(as_written_in_sql(value))
     except (TypeError, ValueError, OverflowError):
         raise invalid(parameter, value) from None
     check_bounds(parameter, number)
@@ -86,7 +87,7 @@ def read_integer(parameter: Parameter, value: object) -> int:
 def read_float(parameter: Parameter, value: object) -> float:
     """A finite number."""
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(as_written_in_sql(value))
     except (TypeError, ValueError, OverflowError):
         raise invalid(parameter, value) from None
     if not math.isfinite(number):
@@ -102,17 +103,19 @@ def read_json(parameter: Parameter, value: object) -> dict[str, Any]:
     text = json.dumps(value) if isinstance(value, dict) else read_text(parameter, value)
     size = len(text.encode())
     if size > MAX_JSON_BYTES:
-        raise AttentionError(f"{parameter.name} has {size} bytes, at most {MAX_JSON_BYTES} are allowed")
+        raise AttentionError(
+            f"{parameter.name} has {size} bytes, at most {MAX_JSON_BYTES} are allowed", hint=WRITE_JSON
+        )
     try:
         document = json.loads(text, parse_constant=_no_constant)
     except RecursionError:
-        raise AttentionError(f"{parameter.name} is nested too deeply") from None
+        raise AttentionError(f"{parameter.name} is nested too deeply", hint=WRITE_JSON) from None
     except ValueError as error:
-        raise AttentionError(f"{parameter.name} is not valid JSON: {error}") from None
+        raise AttentionError(f"{parameter.name} is not valid JSON: {error}", hint=WRITE_JSON) from None
     if not isinstance(document, dict):
         raise AttentionError(
             f"{parameter.name} must be a JSON object, got {shown(text)}",
-            hint="Write it like '{\"scale\": 0.5}'.",
+            hint=WRITE_JSON,
         )
     return document
 

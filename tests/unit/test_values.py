@@ -1,5 +1,7 @@
 """Values as either host hands them over, and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def test_an_integer_is_read_from_any_spelling(value):
     assert type(number) is int
 
 
-@pytest.mark.parametrize("value", ["seven", 7.5, True, "", None, float("inf"), "7" * 5000])
+@pytest.mark.parametrize("value", ["seven", 7.5, True, "", None, float("inf"), "7" * 5000, "1_0", "\u0661"])
 def test_what_is_no_integer_is_refused(value):
     with pytest.raises(AttentionError, match="p must be of type integer") as caught:
         read(parameter("integer"), value)
@@ -49,6 +51,30 @@ def test_an_excluded_minimum_is_excluded():
     assert read(positive, "0.5") == 0.5
     with pytest.raises(AttentionError, match=r"p must be greater than 0, got 0\.0"):
         read(positive, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value"),
+    [
+        ("double precision", "1_0.5"),
+        ("double precision", "\u0661"),
+        ("attention_vector", "{1_0}"),
+        ("attention_vector", "[\u0661]"),
+        ("attention_vector", "[1,\u00a02]"),
+        ("bigint[]", "{1_0}"),
+        ("real[]", "{{1_0}}"),
+    ],
+)
+def test_numbers_that_only_python_knows_are_refused(type_name, value):
+    with pytest.raises(AttentionError, match=f"p must be of type {re.escape(type_name)}"):
+        read(parameter(type_name), value)
+
+
+@pytest.mark.parametrize("text", ["{{1,2} x {3,4}}", "{{1},{2},3}", "{{1}{2}}", "{{1},}", "{,{1}}", "{{1}"])
+def test_what_stands_between_the_rows_of_a_matrix_is_not_left_out(text):
+    with pytest.raises(AttentionError, match=r"p must be") as caught:
+        read(parameter("real[]"), text)
+    assert caught.value.sqlstate == "22000"
 
 
 @pytest.mark.parametrize("value", ["NaN", float("inf"), "-Infinity"])
