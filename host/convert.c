@@ -56,7 +56,8 @@ check_array(ArrayType *array)
 	if (ARR_NDIM(array) > 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array has %d dimensions, at most 2 are supported", ARR_NDIM(array))));
+				 errmsg("array has %d dimensions, at most 2 are supported", ARR_NDIM(array)),
+				 errhint("Give a vector, or an array of vectors.")));
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -158,7 +159,8 @@ integer_from_python(PyObject *value, int64 low, int64 high, const char *type)
 	if (number < low || number > high)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("value %lld is out of range for type %s", (long long) number, type)));
+				 errmsg("value %lld is out of range for type %s", (long long) number, type),
+				 errhint("Give the column, or the parameter, a wider type.")));
 	return number;
 }
 
@@ -292,7 +294,8 @@ integer_array_from_python(PyObject *value, Oid element)
 	if (misfit != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("value %lld is out of range for type %s", (long long) misfit, format_type_be(element))));
+				 errmsg("value %lld is out of range for type %s", (long long) misfit, format_type_be(element)),
+				 errhint("Give the column, or the parameter, a wider type.")));
 	get_typlenbyvalalign(element, &length, &byval, &align);
 	return PointerGetDatum(construct_array(items, count, element, length, byval, align));
 }

@@ -73,7 +73,8 @@ put_batch(Tuplestorestate *store, TupleDesc desc, PyObject *batch)
 	if (PyList_GET_SIZE(list) != desc->natts)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the function returns %zd columns, the call names %d", PyList_GET_SIZE(list), desc->natts)));
+				 errmsg("the function returns %zd columns, the call names %d", PyList_GET_SIZE(list), desc->natts),
+				 errhint("Name as many columns after AS as it returns.")));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
@@ -122,7 +123,8 @@ return_set(FunctionCallInfo fcinfo, PyObject *batches)
 	if (info == NULL || !IsA(info, ReturnSetInfo) || (info->allowedModes & SFRM_Materialize) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a function that returns a set was called where no set can be accepted")));
+				 errmsg("a function that returns a set was called where no set can be accepted"),
+				 errhint("Call it in FROM.")));
 	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		desc = info->expectedDesc;

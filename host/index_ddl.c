@@ -46,7 +46,8 @@ required_text(FunctionCallInfo fcinfo, int number, const char *name)
 	if (PG_ARGISNULL(number))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be NULL", name)));
+				 errmsg("%s must not be NULL", name),
+				 errhint("Give its name.")));
 	return text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
@@ -63,7 +64,8 @@ append_include(StringInfo statement, ArrayType *columns)
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("include must not hold a NULL")));
+					 errmsg("include must not hold a NULL"),
+					 errhint("Give the names of columns, or leave include out.")));
 		appendStringInfo(statement, "%s%s", i == 0 ? " INCLUDE (" : ", ",
 						 quote_identifier(TextDatumGetCString(names[i])));
 	}
@@ -147,7 +149,8 @@ ruvector_drop_attention_index(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an index of access method ruvector_attention",
-						name ? name : psprintf("%u", oid))));
+						name ? name : psprintf("%u", oid)),
+				 errhint("The table attention_indexes lists those that there are.")));
 	execute(psprintf("DROP INDEX %s",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)), name)));
 	PG_RETURN_VOID();

@@ -60,7 +60,8 @@ find_relation(void *arg)
 	if (isOtherTempNamespace(form->relnamespace))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot access temporary tables of other sessions")));
+				 errmsg("cannot access temporary tables of other sessions"),
+				 errhint("Name a table that this session can read.")));
 	facts->schema = get_namespace_name(form->relnamespace);
 	facts->name = pstrdup(NameStr(form->relname));
 	facts->kind = form->relkind;

@@ -35,6 +35,9 @@ def attend_sets(
     if not len(sets):
         return over_no_keys(mechanism, 1, whole)
     if queries.shape[1] != sets.vectors.shape[1]:
-        raise InvalidShape(f"queries have {queries.shape[1]} dimensions, keys have {sets.vectors.shape[1]}")
+        raise InvalidShape(
+            f"queries have {queries.shape[1]} dimensions, keys have {sets.vectors.shape[1]}",
+            "Both must come from the same model.",
+        )
     wide = queries.astype(np.float64)
     return mechanism.weigh_sets(SetProblem(wide, sets, divisor, chosen, whole, checkpoint))

@@ -69,7 +69,10 @@ class Affine:
     def __call__(self, vectors: Floats, checkpoint: Checkpoint = uninterrupted) -> F32:
         """Vectors (n, d) -> (n, e); InvalidShape for others, NumericOverflow beyond float32."""
         if vectors.shape[1] != self.inputs:
-            raise InvalidShape(f"vectors have {vectors.shape[1]} dimensions, {self.name} takes {self.inputs}")
+            raise InvalidShape(
+                f"vectors have {vectors.shape[1]} dimensions, {self.name} takes {self.inputs}",
+                "Take weights that were trained on such vectors.",
+            )
         out = np.empty((len(vectors), self.outputs), np.float32)
         weight = None if self._weight is None else self._weight.astype(np.float64)
         with np.errstate(over="ignore"):

@@ -72,7 +72,10 @@ def check_axes(tensors: Tensors, name: str, axes: str) -> None:
     """Raise InvalidShape unless the tensor, if there is one, has as many axes as are named."""
     count = axes.count(",") + 1
     if name in tensors and tensors[name].ndim != count:
-        raise InvalidShape(f"{name} has the shape {tensors[name].shape}, it must be ({axes})")
+        raise InvalidShape(
+            f"{name} has the shape {tensors[name].shape}, it must be ({axes})",
+            "Store the set anew, in that shape.",
+        )
 
 
 def check_lengths(

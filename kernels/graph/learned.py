@@ -29,7 +29,10 @@ def check_heads(tensors: Tensors, matrices: Sequence[str], vectors: Sequence[str
     _, heads, width = tensors[first].shape
     for name in ("b_l", "b_r", "b_o"):
         if name in tensors and tensors[name].shape != (heads * width,):
-            raise InvalidShape(f"{name} has the shape {tensors[name].shape}, {first} {tensors[first].shape}")
+            raise InvalidShape(
+                f"{name} has the shape {tensors[name].shape}, {first} {tensors[first].shape}",
+                "A bias has a number for each dimension of each head.",
+            )
 
 
 def joined(tensors: Tensors, matrix: str, bias: str) -> Affine:

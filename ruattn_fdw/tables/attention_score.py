@@ -45,7 +45,10 @@ def score_pair(arguments: Arguments) -> float:
     """The logit under these arguments."""
     query, key = arguments["query"], arguments["key"]
     if query.shape != key.shape:
-        raise AttentionError(f"query has {query.shape[0]} dimensions, key has {key.shape[0]}")
+        raise AttentionError(
+            f"query has {query.shape[0]} dimensions, key has {key.shape[0]}",
+            hint="Both must come from the same model.",
+        )
     pairs = prepare(arguments)
     with shared.kernel_errors():
         return pairs.of(query)(key)
