@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(ruvector_attention_index_stats);
@@ -37,6 +38,11 @@ check_privilege(Oid heap)
 
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(heap)), get_rel_name(heap));
+	if (check_enable_rls(heap, InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("row security may hide rows of table \"%s\"", get_rel_name(heap)),
+				 errhint("An attention index tells of all rows: ask as a role that sees them.")));
 }
 
 static void

@@ -74,6 +74,7 @@ COMMENT ON COLUMN neural_rerank.candidates IS 'PARAMETER (optional): ids of the 
 COMMENT ON COLUMN neural_rerank.k IS 'PARAMETER (default: every row): number of rows wanted; all candidates are scored';
 COMMENT ON COLUMN neural_rerank.options IS 'PARAMETER (optional): how the model is asked: {"max_length": 256} cuts texts to so many tokens, {"activation": "sigmoid"} gives scores between 0 and 1';
 GRANT SELECT ON neural_rerank TO PUBLIC;
+COMMENT ON COLUMN attention_indexes.rows IS 'RESULT: vectors in the copy, also of rows that are gone; NULL while it is cold, and for you where row security may hide rows';
 CREATE FOREIGN TABLE attention_stats (
     operation text,
     attention_type text,

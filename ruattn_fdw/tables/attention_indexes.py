@@ -28,7 +28,12 @@ INDEXES = Table(
         Result("num_heads", "integer", "number of heads that it declares, NULL for none"),
         Result("head_dim", "integer", "size of a head that it declares, NULL for none"),
         Result("dtype", "text", "type of the numbers in the copy"),
-        Result("rows", "bigint", "vectors in the copy, also of rows that are gone; NULL while it is cold"),
+        Result(
+            "rows",
+            "bigint",
+            "vectors in the copy, also of rows that are gone; NULL while it is cold, and for you where row "
+            "security may hide rows",
+        ),
         Result("dim", "integer", "dimensions of the vectors in the copy"),
         Result("bytes", "bigint", "size of the copy's file"),
         Result("built_at", "timestamptz", "when the copy was built"),
@@ -44,7 +49,7 @@ LISTED = """
 SELECT i.indexrelid, i.indrelid, a.attname,
        CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'I' THEN 'partitioned'
             WHEN i.indisvalid AND i.indisready THEN 'cold' ELSE 'invalid' END,
-       pg_catalog.array_to_json(c.reloptions)
+       pg_catalog.array_to_json(c.reloptions), pg_catalog.row_security_active(i.indrelid)
 FROM pg_catalog.pg_index i
      JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
      JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
@@ -65,7 +70,7 @@ class AttentionIndexes(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """List the indexes by name."""
-        columns, _, _ = host_api.select(LISTED, ("id", "id", "text", "text", "text"))
+        columns, _, _ = host_api.select(LISTED, ("id", "id", "text", "text", "text", "text"))
         listed, copies = _listed(columns), copies_of_indexes()
         rows = [_described(facts, copies) for facts in listed]
         return iter([Batch(len(rows), {name: [row[name] for row in rows] for name in wanted})])
@@ -79,7 +84,7 @@ def _listed(columns: list[Any]) -> Iterator[tuple[Any, ...]]:
 
 def _described(facts: tuple[Any, ...], copies: dict[int, Standing]) -> dict[str, Any]:
     """One row of the table."""
-    index, relation, column, state, options = facts
+    index, relation, column, state, options, hidden = facts
     declared = dict(option.split("=", 1) for option in json.loads(options or "[]"))
     copy = _copy_of(index, state, copies)
     row = {
@@ -92,7 +97,8 @@ def _described(facts: tuple[Any, ...], copies: dict[int, Standing]) -> dict[str,
         "dtype": declared.get("dtype", "float32"),
         "state": state if copy is None else "warm",
     }
-    return row | _of_copy(copy)
+    row |= _of_copy(copy)
+    return row | {"rows": None} if hidden == "t" else row
 
 
 def _number(text: str | None) -> int | None:

@@ -135,6 +135,20 @@ def test_explain_tells_a_role_nothing_of_hidden_rows(by_owner: Connection, first
         assert plan["NULL Vectors Skipped"] == 0
 
 
+def test_an_index_counts_no_rows_for_a_role_that_may_not_see_all(
+    by_owner: Connection, first: Connection
+) -> None:
+    by_owner.execute("CREATE INDEX attn ON documents USING ruvector_attention (v) INCLUDE (id)")
+    assert len(search(by_owner)) == 30
+    listed = "SELECT rows, state FROM attention_indexes"
+    assert by_owner.execute(listed).fetchall() == [(30, "warm")]
+    assert first.execute(listed).fetchall() == [(None, "warm")]
+    for function in ("ruvector_attention_index_stats", "ruvector_attention_index_check"):
+        assert by_owner.execute(f"SELECT {function}('attn')".encode()).rowcount >= 0
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row security may hide rows"):
+            first.execute(f"SELECT {function}('attn')".encode())
+
+
 def test_security_definer(by_owner: Connection, first: Connection) -> None:
     body = SEARCH.format("documents").replace("SELECT id, score, logit, lse[1]", "SELECT count(*)")
     for name, security in (("as_owner", "SECURITY DEFINER"), ("as_caller", "SECURITY INVOKER")):
