@@ -28,6 +28,7 @@ typedef struct ScanParameter
 struct HostScan
 {
 	HostTable  *table;
+	Oid			reader;			/* the role that began the scan */
 	MemoryContext batch_context;
 	int			nparameters;
 	ScanParameter *parameters;
@@ -143,6 +144,7 @@ hostBeginForeignScan(ForeignScanState *node, int eflags)
 	release_with(query_context, scan);
 	node->fdw_state = scan;
 	scan->table = host_table(RelationGetRelid(node->ss.ss_currentRelation));
+	scan->reader = GetUserId();
 	scan->memo = host_checked(PyDict_New());
 	scan->batch_context = AllocSetContextCreate(query_context, "ruattn batch", ALLOCSET_DEFAULT_SIZES);
 	begin_parameters(scan, node);
@@ -169,6 +171,36 @@ hostReScanForeignScan(ForeignScanState *node)
 	close_batch(scan);
 	Py_CLEAR(scan->python);
 	scan->started = scan->finished = false;
+}
+
+/* ---- who reads ---- */
+
+typedef struct Caller
+{
+	Oid			role;
+	int			context;
+} Caller;
+
+/*
+ * As PostgreSQL does for tables, rows are read with the rights of whoever began
+ * the query: a cursor may reach a function that has other rights and fetches from
+ * it. No error passes by here, since Python's are thrown after its return.
+ */
+static Caller
+become_reader(const HostScan *scan)
+{
+	Caller		caller;
+
+	GetUserIdAndSecContext(&caller.role, &caller.context);
+	if (caller.role != scan->reader)
+		SetUserIdAndSecContext(scan->reader, caller.context | SECURITY_LOCAL_USERID_CHANGE);
+	return caller;
+}
+
+static void
+become_caller(Caller caller)
+{
+	SetUserIdAndSecContext(caller.role, caller.context);
 }
 
 /* ---- parameters ---- */
@@ -257,7 +289,9 @@ static void
 start_python_scan(HostScan *scan)
 {
 	PyObject   *quals = host_checked(PyDict_New());
+	PyObject   *start;
 	PyObject   *python;
+	Caller		caller;
 
 	for (int i = 0; i < scan->nparameters; i++)
 	{
@@ -265,8 +299,10 @@ start_python_scan(HostScan *scan)
 
 		host_checked_status(PyDict_SetItem(quals, parameter->name, PyList_GET_ITEM(parameter->values, parameter->next)));
 	}
-	python = PyObject_CallFunctionObjArgs(host_bridge()->start, scan->table->handler, quals,
-										  scan->column_names, scan->memo, NULL);
+	start = host_bridge()->start;
+	caller = become_reader(scan);
+	python = PyObject_CallFunctionObjArgs(start, scan->table->handler, quals, scan->column_names, scan->memo, NULL);
+	become_caller(caller);
 	Py_DECREF(quals);
 	Py_XSETREF(scan->python, host_checked(python));
 }
@@ -301,10 +337,14 @@ static bool
 fetch_batch(HostScan *scan, TupleDesc desc)
 {
 	PyObject   *batch;
+	Caller		caller;
 
 	close_batch(scan);
 	CHECK_FOR_INTERRUPTS();
-	batch = host_checked(PyObject_CallMethod(scan->python, "next", NULL));
+	caller = become_reader(scan);
+	batch = PyObject_CallMethod(scan->python, "next", NULL);
+	become_caller(caller);
+	host_checked(batch);
 	if (batch == Py_None)
 	{
 		Py_DECREF(batch);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -28,3 +28,13 @@ def search() -> Callable[..., list[int]]:
         return [row[0] for row in connection.execute(f"{statement}{clauses}".encode(), [table])]
 
     return run
+
+
+@pytest.fixture
+def reader(documents: Connection, connect: Callable[..., Connection]) -> Iterator[Connection]:
+    """A session of a role that owns nothing."""
+    documents.execute("CREATE ROLE ruattn_reader LOGIN")
+    session = connect(user="ruattn_reader")
+    yield session
+    session.close()
+    documents.execute("DROP OWNED BY ruattn_reader; DROP ROLE ruattn_reader")
