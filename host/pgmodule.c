@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -39,6 +40,16 @@ typedef struct RelationFacts
 	double		rows;
 } RelationFacts;
 
+/* Who may read no column of a relation is told nothing more about it. */
+static void
+check_readable(Oid oid, Form_pg_class form)
+{
+	if (strchr("rpmvf", form->relkind) != NULL &&
+		pg_class_aclcheck(oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(oid, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(form->relkind), NameStr(form->relname));
+}
+
 static void
 find_relation(void *arg)
 {
@@ -62,6 +73,7 @@ find_relation(void *arg)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot access temporary tables of other sessions"),
 				 errhint("Name a table that this session can read.")));
+	check_readable(facts->oid, form);
 	facts->schema = get_namespace_name(form->relnamespace);
 	facts->name = pstrdup(NameStr(form->relname));
 	facts->kind = form->relkind;
@@ -90,6 +102,7 @@ typedef struct ColumnFacts
 	char	   *name;
 	char	   *type;
 	const char *kind;
+	bool		readable;		/* by the caller */
 } ColumnFacts;
 
 typedef struct ColumnList
@@ -128,6 +141,7 @@ find_columns(void *arg)
 	ColumnList *list = arg;
 	Relation	relation = relation_open(list->relid, AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(relation);
+	bool		readable = pg_class_aclcheck(list->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 
 	list->facts = palloc(Max(desc->natts, 1) * sizeof(ColumnFacts));
 	for (int i = 0; i < desc->natts; i++)
@@ -141,6 +155,8 @@ find_columns(void *arg)
 		fact->name = pg_server_to_any(fact->name, strlen(fact->name), PG_UTF8);
 		fact->type = format_type_with_typemod(attribute->atttypid, attribute->atttypmod);
 		fact->kind = column_kind(attribute->atttypid);
+		fact->readable = readable ||
+			pg_attribute_aclcheck(list->relid, attribute->attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 		list->count++;
 	}
 	relation_close(relation, NoLock);
@@ -158,7 +174,7 @@ module_columns(PyObject *self, PyObject *args)
 	for (int i = 0; list != NULL && i < columns.count; i++)
 	{
 		ColumnFacts *fact = &columns.facts[i];
-		PyObject   *item = Py_BuildValue("sss", fact->name, fact->type, fact->kind);
+		PyObject   *item = Py_BuildValue("sssO", fact->name, fact->type, fact->kind, fact->readable ? Py_True : Py_False);
 
 		if (item == NULL)
 			Py_CLEAR(list);
@@ -312,15 +328,15 @@ module_setting(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
 	{"relation", module_relation, METH_VARARGS,
-	"relation(name) -> None | (oid, schema, name, relkind, reltuples), in the caller's search_path"},
-	{"columns", module_columns, METH_VARARGS, "columns(oid) -> [(name, type_name, kind)]"},
+	"relation(name) -> None | (oid, schema, name, relkind, reltuples), in the caller's search_path; checks privileges"},
+	{"columns", module_columns, METH_VARARGS, "columns(oid) -> [(name, type_name, kind, whether the caller may read it)]"},
 	{"primary_key", module_primary_key, METH_VARARGS, "primary_key(oid) -> name of its only column | None"},
 	{"select", host_select, METH_VARARGS,
 	"select(sql, kinds, label, args=()) -> (columns, rows, skipped), under the caller's snapshot and privileges"},
 	{"caller", module_caller, METH_NOARGS, "caller() -> (oid of the database, oid of the role in effect)"},
 	{"source", host_source, METH_VARARGS,
 	"source(oid, columns) -> (why no copy may be kept | None, only a SELECT tells which rows, identity, leaves, "
-	"(oid, columns) of the table that a view shows | None); checks privileges"},
+	"(oid, columns) of the table that a view shows | None, whether all columns may be read); checks privileges"},
 	{"view_keys", host_view_keys, METH_VARARGS,
 	"view_keys(view, vector_column) -> (tables, addresses, inserting transactions, provable, NULL vectors) of the rows shown"},
 	{"snapshot", host_snapshot, METH_NOARGS, "snapshot() -> bytes: equal ones see the same rows; empty ones prove nothing"},

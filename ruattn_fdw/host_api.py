@@ -26,11 +26,15 @@ class RelationInfo(NamedTuple):
 
 
 class ColumnInfo(NamedTuple):
-    """A visible column; `kind` is real[], double precision[], vector, halfvec, integer, text or other."""
+    """A visible column; `kind` is real[], double precision[], vector, halfvec, integer, text or other.
+
+    readable: whether the caller may read it, as far as the host knows.
+    """
 
     name: str
     type_name: str
     kind: str
+    readable: bool = True
 
 
 class SourceState(NamedTuple):
@@ -39,7 +43,8 @@ class SourceState(NamedTuple):
     reason: why no copy of it may be kept, None where one may. by_query: only the caller's own SELECT tells
     which rows he sees, for row security, through a view or since the transaction is serializable.
     identity: the files and columns that the rows lie in. leaves: the tables among them, for the functions
-    that read them. base: of a view that shows rows of one table, that table's oid and columns.
+    that read them. base: of a view that shows rows of one table, that table's oid and columns. whole: whether
+    the caller may read all columns, those of the system too.
     """
 
     reason: str | None
@@ -47,6 +52,7 @@ class SourceState(NamedTuple):
     identity: bytes
     leaves: bytes
     base: tuple[int, Sequence[str]] | None
+    whole: bool = True
 
 
 class IndexInfo(NamedTuple):
@@ -188,7 +194,10 @@ def host() -> Host:
 
 
 def relation(name: str) -> RelationInfo | None:
-    """The relation that `name` means in the caller's search_path, or None."""
+    """The relation that `name` means in the caller's search_path, or None.
+
+    PostgresError where the caller may read no column of it.
+    """
     found = host().relation(name)
     return None if found is None else RelationInfo(*found)
 

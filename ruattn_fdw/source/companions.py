@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,10 +12,10 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
 from ruattn_fdw.host_api import ColumnInfo
-from ruattn_fdw.source.relation import VECTOR_KINDS, Source, no_such_column
+from ruattn_fdw.source.relation import VECTOR_KINDS, Source, names_of, no_such_column
 
-NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
-MOMENTS = ("timestamp", "date")
+NUMBERS = {"smallint", "integer", "bigint", "real", "double precision", "numeric"}
+MOMENTS = {"timestamp", "date"}
 
 
 class Moment(str):
@@ -32,20 +33,26 @@ class Flag(str):
 def with_order(source: Source, order_column: str) -> Source:
     """The source with the column that orders its rows: numbers, dates or timestamps."""
     columns = host_api.columns(source.oid)
-    column = _find(source, columns, order_column, [c.name for c in columns if _orders(c)])
+    ordering = names_of(columns, _orders)
+    column = _find(source, columns, order_column, ordering)
     if not _orders(column):
         raise AttentionError(
             f"{source.name}.{column.name} has type {column.type_name}, "
             "rows are ordered by numbers, dates or timestamps",
-            hint=choices(order_column, [c.name for c in columns if _orders(c)], "order columns"),
+            hint=choices(order_column, ordering, "order columns"),
         )
-    kind = Moment if column.type_name.startswith(MOMENTS) else Number
+    kind = Moment if _word(column) in MOMENTS else Number
     return replace(source, order_column=kind(column.name))
 
 
 def orderable_columns(source: Source) -> list[str]:
     """The columns that can order the rows."""
-    return [column.name for column in host_api.columns(source.oid) if _orders(column)]
+    return names_of(host_api.columns(source.oid), _orders)
+
+
+def is_orderable(source: Source, name: str) -> bool:
+    """Whether there is a column of that name, and it can order the rows."""
+    return any(column.name == name and _orders(column) for column in host_api.columns(source.oid))
 
 
 def with_values(source: Source, value_column: str) -> Source:
@@ -53,11 +60,11 @@ def with_values(source: Source, value_column: str) -> Source:
     if value_column == source.vector_column:
         return source
     columns = host_api.columns(source.oid)
-    fitting = [c.name for c in columns if c.kind in VECTOR_KINDS or c.type_name.startswith(NUMBERS)]
+    fitting = names_of(columns, _has_values)
     column = _find(source, columns, value_column, fitting)
     if column.kind in VECTOR_KINDS:
         return replace(source, value_column=column.name)
-    if column.name not in fitting:
+    if not _has_values(column):
         raise AttentionError(
             f"{source.name}.{column.name} has type {column.type_name}, values are vectors or numbers",
             hint=choices(value_column, fitting, "value columns"),
@@ -68,7 +75,7 @@ def with_values(source: Source, value_column: str) -> Source:
 def with_numbers(source: Source, wanted: Mapping[str, str]) -> Source:
     """The source with columns of numbers or truth values, each under the name of the option that names it."""
     columns = host_api.columns(source.oid)
-    fitting = [c.name for c in columns if _counts(c)]
+    fitting = names_of(columns, _counts)
     found = []
     for option, name in wanted.items():
         column = _find(source, columns, name, fitting)
@@ -98,14 +105,26 @@ def as_values(column: Any) -> np.ndarray:
     return array.astype(np.float32)[:, None] if array.ndim == 1 else array
 
 
+def _has_values(column: ColumnInfo) -> bool:
+    return column.kind in VECTOR_KINDS or is_number(column)
+
+
 def _orders(column: ColumnInfo) -> bool:
-    name = column.type_name
-    return name.startswith((*NUMBERS, *MOMENTS)) and not name.endswith("]")
+    return is_number(column) or _word(column) in MOMENTS
 
 
 def _counts(column: ColumnInfo) -> bool:
-    name = column.type_name
-    return name.startswith((*NUMBERS, "boolean")) and not name.endswith("]")
+    return is_number(column) or _word(column) == "boolean"
+
+
+def is_number(column: ColumnInfo) -> bool:
+    """Whether a column holds numbers."""
+    return _word(column) in NUMBERS
+
+
+def _word(column: ColumnInfo) -> str:
+    """The type without its precision; of an array, and of types that others made, the whole name."""
+    return column.type_name if column.type_name.endswith("]") else re.split(r"\(| with", column.type_name)[0]
 
 
 def _find(source: Source, columns: Sequence[ColumnInfo], name: str, fitting: Sequence[str]) -> ColumnInfo:

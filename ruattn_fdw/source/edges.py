@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
 from ruattn_fdw.host_api import ColumnInfo, RelationInfo
-from ruattn_fdw.source.companions import NUMBERS, Number
+from ruattn_fdw.source.companions import Number, is_number
 from ruattn_fdw.source.ids import IdType, find_id_type
 from ruattn_fdw.source.relation import (
     VECTOR_KINDS,
     Source,
     estimated_rows,
     find_relation,
+    names_of,
     no_such_column,
 )
 
@@ -110,12 +111,12 @@ def _choose_ends(
     by_name = {column.name: column for column in columns}
     for given in (source, target):
         if given is not None and given not in by_name:
-            raise no_such_column(relation.name, given, list(by_name))
+            raise no_such_column(relation.name, given, names_of(columns, lambda column: True))
     for source_name, target_name in NAMES:
         pair = (source or source_name, target or target_name)
         if pair[0] in by_name and pair[1] in by_name:
             return by_name[pair[0]], by_name[pair[1]]
-    integers = [column.name for column in columns if column.kind == "integer"]
+    integers = names_of(columns, lambda column: column.kind == "integer")
     raise AttentionError(
         f"{relation.name} has no columns {', '.join('/'.join(pair) for pair in NAMES)}",
         hint=f"Give source_column and target_column; integer columns are: {', '.join(integers) or 'none'}.",
@@ -129,11 +130,10 @@ def _check_end(relation: RelationInfo, end: ColumnInfo, nodes: Source) -> None:
         return
     if nodes.id_type is not None and not is_integer and find_id_type(relation.oid, end.name) == nodes.id_type:
         return
-    fitting = [
-        column.name
-        for column in host_api.columns(relation.oid)
-        if (column.kind == "integer" if nodes.id_type is None else column.type_name == nodes.id_type.name)
-    ]
+    fitting = names_of(
+        host_api.columns(relation.oid),
+        lambda c: c.kind == "integer" if nodes.id_type is None else c.type_name == nodes.id_type.name,
+    )
     raise AttentionError(
         f"{relation.name}.{end.name} has type {end.type_name}, {nodes.name}.{nodes.id_column} has type "
         f"{'bigint' if nodes.id_type is None else nodes.id_type.name}",
@@ -143,14 +143,16 @@ def _check_end(relation: RelationInfo, end: ColumnInfo, nodes: Source) -> None:
 
 def _choose_attribute(relation: RelationInfo, columns: Sequence[ColumnInfo], wanted: str) -> str:
     """The column of numbers, or else of vectors."""
-    numbers = [c.name for c in columns if c.type_name.startswith(NUMBERS) and not c.type_name.endswith("]")]
-    fitting = [*numbers, *(c.name for c in columns if c.kind in VECTOR_KINDS)]
+    fitting = [
+        *names_of(columns, is_number),
+        *names_of(columns, lambda column: column.kind in VECTOR_KINDS),
+    ]
     found = next((column for column in columns if column.name == wanted), None)
     if found is None:
         raise no_such_column(relation.name, wanted, fitting)
-    if wanted not in fitting:
+    if not is_number(found) and found.kind not in VECTOR_KINDS:
         raise AttentionError(
             f"{relation.name}.{wanted} has type {found.type_name}, edge_column takes numbers or vectors",
             hint=choices(wanted, fitting, "columns of numbers or vectors"),
         )
-    return Number(wanted) if wanted in numbers else wanted
+    return Number(wanted) if is_number(found) else wanted

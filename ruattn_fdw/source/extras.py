@@ -16,7 +16,7 @@ from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch, pieces, python_values
 from ruattn_fdw.source.ids import as_ids, find_id_type
-from ruattn_fdw.source.relation import Source, find_relation
+from ruattn_fdw.source.relation import Source, find_relation, names_of
 from ruattn_fdw.source.rows import read_columns
 
 LONGEST_BATCH = 1024
@@ -58,8 +58,9 @@ def _source_of(arguments: Arguments, names: Sequence[str]) -> Source:
             hint=f"Give {row.relation}, or leave the column out.",
         )
     relation = find_relation(arguments[row.relation])
-    columns = {column.name: column for column in host_api.columns(relation.oid)}
-    known = [*(column.name for column in arguments.table.columns()), *columns]
+    found = host_api.columns(relation.oid)
+    columns = {column.name: column for column in found}
+    known = [*(column.name for column in arguments.table.columns()), *names_of(found, lambda column: True)]
     for name in names:
         if name not in columns:
             raise AttentionError(

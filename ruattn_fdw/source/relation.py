@@ -36,6 +36,7 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_c
 WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m,v,f}')
   AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema,pg_toast}')
   AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+  AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
 ORDER BY 1
 LIMIT 10000
 """
@@ -160,7 +161,7 @@ def choose_id_column(
     """The column of the ids: the one asked for, else the single-column primary key, else `id`."""
     name = wanted if wanted is not None else host_api.primary_key(relation.oid) or "id"
     column = _named(columns, name)
-    integers = [column.name for column in columns if column.kind == "integer"]
+    integers = names_of(columns, lambda column: column.kind == "integer")
     if column is None and wanted is None:
         raise AttentionError(
             f'{relation.name} has no single-column primary key and no column "id"',
@@ -176,12 +177,12 @@ def choose_id_column(
 def choose_vector_column(
     relation_name: str, columns: Sequence[ColumnInfo], wanted: str | None, sets: bool = False
 ) -> str:
-    """The column of the vectors: the one asked for, else the only one of a vector-like type.
+    """The column of the vectors: the one asked for, else the only one of a vector-like type that may be read.
 
     With `sets` a column of sets of vectors does too, and comes first.
     """
-    holders = [column.name for column in columns if column.kind in SET_KINDS]
-    vectors = [column.name for column in columns if column.kind in VECTOR_KINDS]
+    holders = names_of(columns, lambda column: column.kind in SET_KINDS)
+    vectors = names_of(columns, lambda column: column.kind in VECTOR_KINDS)
     if wanted is None:
         return _only_vector_column(relation_name, holders if sets and holders else vectors)
     column = _named(columns, wanted)
@@ -221,6 +222,11 @@ def no_such_column(relation_name: str, name: str, known: Sequence[str]) -> Atten
         sqlstate=NO_SUCH_COLUMN,
         hint=choices(name, known, "columns"),
     )
+
+
+def names_of(columns: Sequence[ColumnInfo], fits: Callable[[ColumnInfo], bool]) -> list[str]:
+    """The columns that would do, less those that the caller may not read: no message names them."""
+    return [column.name for column in columns if column.readable and fits(column)]
 
 
 def _named(columns: Sequence[ColumnInfo], name: str) -> ColumnInfo | None:

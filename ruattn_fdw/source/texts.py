@@ -11,7 +11,7 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
 from ruattn_fdw.report import Report
-from ruattn_fdw.source.relation import TEXT_KINDS, Source, no_such_column, source_of
+from ruattn_fdw.source.relation import TEXT_KINDS, Source, names_of, no_such_column, source_of
 from ruattn_fdw.source.rows import ids_and_names, read_columns, read_once, shown_ids
 
 
@@ -66,8 +66,8 @@ def _select(source: Source, ids: np.ndarray | str | None) -> TextRows:
 def _choose_text_column(
     relation_name: str, columns: Sequence[host_api.ColumnInfo], wanted: str | None, id_column: str
 ) -> str:
-    """The column of the texts: the one asked for, else the only one besides the ids."""
-    texts = [column.name for column in columns if column.kind in TEXT_KINDS]
+    """The column of the texts: the one asked for, else the only one besides the ids that may be read."""
+    texts = names_of(columns, lambda column: column.kind in TEXT_KINDS)
     if wanted is None:
         return _only(relation_name, [name for name in texts if name != id_column])
     column = next((column for column in columns if column.name == wanted), None)

@@ -168,7 +168,7 @@ def query_source(arguments: Arguments, source: Source) -> Source | None:
         return None
     asking = _query_table(arguments)
     order_column = source.order_column
-    has_it = order_column is not None and order_column in companions.orderable_columns(asking)
+    has_it = order_column is not None and companions.is_orderable(asking, order_column)
     return companions.with_order(asking, str(order_column)) if has_it else asking
 
 
