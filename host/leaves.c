@@ -49,6 +49,7 @@ typedef struct SourceFacts
 	Oid			base;			/* of a view: the table that its rows are in */
 	const char *reason;			/* why no copy may be kept, or NULL */
 	bool		by_query;		/* only the caller's own SELECT tells which rows */
+	bool		whole;			/* may the caller read all columns, those of the system too? */
 	StringInfoData leaves;		/* Oids */
 	StringInfoData identity;
 } SourceFacts;
@@ -243,6 +244,7 @@ find_source(void *arg)
 	initStringInfo(&facts->leaves);
 	initStringInfo(&facts->identity);
 	check_privileges(relation, column_set(facts));
+	facts->whole = pg_class_aclcheck(facts->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 	facts->by_query = check_enable_rls(facts->relid, InvalidOid, false) == RLS_ENABLED || IsolationIsSerializable();
 	appendBinaryStringInfo(&facts->identity, (char *) &MyDatabaseId, sizeof(Oid));
 	appendBinaryStringInfo(&facts->identity, (char *) &PgStartTime, sizeof(PgStartTime));
@@ -296,9 +298,10 @@ host_source(PyObject *self, PyObject *args)
 			return NULL;
 	if (!host_guard(find_source, &facts))
 		return NULL;
-	return Py_BuildValue("zOy#y#N", facts.reason, facts.by_query ? Py_True : Py_False,
+	return Py_BuildValue("zOy#y#NO", facts.reason, facts.by_query ? Py_True : Py_False,
 						 facts.identity.data, (Py_ssize_t) facts.identity.len,
-						 facts.leaves.data, (Py_ssize_t) facts.leaves.len, base_of_source(&facts));
+						 facts.leaves.data, (Py_ssize_t) facts.leaves.len, base_of_source(&facts),
+						 facts.whole ? Py_True : Py_False);
 }
 
 /* The leaves out of an argument; false with an exception set. */

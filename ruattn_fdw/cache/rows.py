@@ -154,6 +154,8 @@ class _Search:
             raise NoCopyError(self._state.reason)
         if not host_api.integer_setting("cache_size"):
             raise NoCopyError("ruattn_fdw.cache_size is 0")
+        if self._by_query and self._state.base is None and not self._state.whole:
+            raise NoCopyError("only some columns may be read")
         if self._state.base is not None and self._beside:
             raise NoCopyError("a view of which further columns are read")
         return None if self._by_query else self._indexes()

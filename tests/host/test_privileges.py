@@ -1,6 +1,6 @@
 """A search gives nobody a row or a number that plain SQL would not give him."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -11,16 +11,6 @@ Search = Callable[..., list[int]]
 Failure = Callable[..., psycopg.Error]
 Connect = Callable[..., Connection[Any]]
 SEARCH = "SELECT id FROM mha_search WHERE table_name = 'documents' AND query = '{1,0}' AND num_heads = 1"
-
-
-@pytest.fixture
-def reader(documents: Connection[Any], connect: Connect) -> Iterator[Connection[Any]]:
-    """A session of a role that owns nothing."""
-    documents.execute("CREATE ROLE ruattn_reader LOGIN")
-    session = connect(user="ruattn_reader")
-    yield session
-    session.close()
-    documents.execute("DROP OWNED BY ruattn_reader; DROP ROLE ruattn_reader")
 
 
 def test_without_select_on_the_table(
@@ -65,6 +55,51 @@ def test_without_usage_on_the_schema(
     """)
     statement = SEARCH.replace("'documents'", "'closed.documents'")
     assert failure(reader, statement).sqlstate == "42501"
+
+
+def test_row_security_on_columns_that_the_role_may_not_read(
+    documents: Connection[Any], reader: Connection[Any], search: Search
+) -> None:
+    documents.execute("""
+        ALTER TABLE documents ADD owner name DEFAULT 'ruattn_reader', ENABLE ROW LEVEL SECURITY;
+        UPDATE documents SET owner = 'postgres' WHERE id = 3;
+        CREATE POLICY own ON documents USING (owner = current_user);
+        GRANT SELECT (id, embedding) ON documents TO ruattn_reader
+    """)
+    for _ in range(2):
+        assert search(documents) == [1, 3, 2]
+        assert search(reader) == [1, 2]
+
+
+def test_partitions_and_children_need_no_privilege_of_their_own(
+    documents: Connection[Any], reader: Connection[Any], search: Search, failure: Failure
+) -> None:
+    documents.execute("""
+        CREATE TABLE parted (LIKE documents) PARTITION BY RANGE (id);
+        CREATE TABLE part PARTITION OF parted DEFAULT;
+        INSERT INTO parted SELECT * FROM documents;
+        CREATE TABLE child () INHERITS (documents);
+        GRANT SELECT ON parted, child TO ruattn_reader
+    """)
+    assert search(reader, "parted", " AND id_column = 'id'") == [1, 3, 2]
+    assert search(reader, "child", " AND id_column = 'id'") == []
+    for table in ("part", "documents"):
+        assert failure(reader, SEARCH.replace("'documents'", f"'{table}'")).sqlstate == "42501"
+
+
+def test_a_type_that_is_only_called_like_one_of_dates(
+    documents: Connection[Any], reader: Connection[Any], failure: Failure
+) -> None:
+    reader.execute("SET search_path = pg_temp, public")
+    documents.execute("""
+        CREATE TYPE date_like AS (day date);
+        CREATE FUNCTION trap(date_like) RETURNS timestamp LANGUAGE plpgsql AS 'BEGIN RAISE ''trapped''; END';
+        CREATE CAST (date_like AS timestamp) WITH FUNCTION trap(date_like) AS IMPLICIT;
+        ALTER TABLE documents ADD happened date_like DEFAULT ROW('2020-01-01');
+        GRANT SELECT ON documents TO ruattn_reader
+    """)
+    error = failure(reader, f"{SEARCH} AND attention_type = 'causal' AND order_column = 'happened'")
+    assert "has type date_like, rows are ordered by" in str(error)
 
 
 def test_row_security_by_the_current_user(
