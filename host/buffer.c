@@ -3,12 +3,28 @@
  */
 #include "host.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#define LARGE (1024 * 1024)
+
 static PyTypeObject HostBufferType;
 
+/*
+ * Whoever reads a table holds much for a moment, and lives on for hours. malloc
+ * learns from the first large block that is freed to keep the next ones.
+ */
 static void
 buffer_dealloc(PyObject *self)
 {
-	free(((HostBuffer *) self)->data);
+	HostBuffer *buffer = (HostBuffer *) self;
+
+	free(buffer->data);
+#ifdef __GLIBC__
+	if (buffer->capacity >= LARGE)
+		malloc_trim(0);
+#endif
 	Py_TYPE(self)->tp_free(self);
 }
 

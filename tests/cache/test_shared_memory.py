@@ -53,3 +53,22 @@ def test_twenty_sessions_share_one_copy(db: Connection, connect: Connect, index:
         db.execute(change.encode())
         # one copy, and little for each session: what finds the rows in it, and the answer
         assert memory_of_searches(sessions, "docs") - before < 4 * MATRIX, change
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", ["SELECT", INDEX], ids=["row versions", "index"])
+def test_who_built_a_copy_keeps_little_of_what_it_read(db: Connection, connect: Connect, index: str) -> None:
+    for statement in (TABLES, index):
+        db.execute(statement.encode())
+    builder, other = (connect() for _ in range(2))
+    for table in ("few", "docs"):
+        for session in (builder, other):
+            session.execute(SEARCH.format(table).encode())
+    own = [resident(session) for session in (builder, other)]
+    assert own[0] - own[1] < MATRIX / 10
+
+
+def resident(session: Connection) -> float:
+    """MiB of a session's own."""
+    lines = Path(f"/proc/{session.info.backend_pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("RssAnon:"))) / 1024
