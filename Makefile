@@ -20,7 +20,7 @@ test: EXTRAS = rerank models
 test: build
 	@.venv/bin/pytest -n auto --pg=18 --pg=16 --preload=16
 
-# what takes minutes: 10,000 random steps with each kind of attention index, and without one
+# what takes minutes: 10,000 random steps with each kind of attention index, and without one; many connections
 test-long: build
 	@.venv/bin/pytest --pg=18 --pg=16 -m long
 

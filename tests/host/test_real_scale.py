@@ -1,8 +1,7 @@
 """Real embeddings at their real number (`--wordnet DIR`, else the shipped sample), against float64."""
 
-import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -10,46 +9,17 @@ import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from ruattn_fdw.cli.sample import read_sample
 from ruattn_fdw.server.server import Server
+from tests.corpus import Corpus, binary_rows, read_corpus
 
 TIE = 1e-6
 TEMPERATURE = 0.05
 HEADS = {"scaled_dot": 1, "multi_head": 8, "flash_v2": 1, "cosine": 8}
 
 
-class Corpus(NamedTuple):
-    """Embeddings (n, 384) of the rows with ids 1 to n, and of the questions."""
-
-    embeddings: NDArray[np.float32]
-    questions: NDArray[np.float32]
-
-
 @pytest.fixture(scope="module")
 def corpus(request: pytest.FixtureRequest) -> Corpus:
-    folder = request.config.option.wordnet
-    if folder is None:
-        sample = read_sample()
-        return Corpus(sample.embeddings, sample.question_embeddings.astype(np.float32))
-    questions = [question["embedding"] for question in json.loads((folder / "queries.json").read_text())]
-    embeddings = np.load(folder / "embeddings.f16.npy").astype(np.float32)
-    return Corpus(embeddings, np.array(questions, np.float32))
-
-
-def binary_rows(embeddings: NDArray[np.float32]) -> bytes:
-    """Rows (id integer, embedding real[]) as COPY ... (FORMAT BINARY) takes them."""
-    element = np.dtype([("length", ">i4"), ("value", ">f4")])
-    row = np.dtype([
-        ("fields", ">i2"), ("id_length", ">i4"), ("id", ">i4"), ("array_length", ">i4"), ("header", ">i4", 5),
-        ("elements", element, embeddings.shape[1]),
-    ])  # fmt: skip
-    rows = np.zeros(len(embeddings), row)
-    rows["fields"], rows["id_length"], rows["id"] = 2, 4, np.arange(1, len(embeddings) + 1)
-    rows["array_length"] = 20 + element.itemsize * embeddings.shape[1]
-    # dimensions, has NULLs, type real, length, lower bound
-    rows["header"] = (1, 0, 700, embeddings.shape[1], 1)
-    rows["elements"]["length"], rows["elements"]["value"] = 4, embeddings
-    return rows.tobytes()
+    return read_corpus(request.config.option.wordnet)
 
 
 @pytest.fixture(scope="module")
