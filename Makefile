@@ -20,7 +20,8 @@ test: EXTRAS = rerank models
 test: build
 	@.venv/bin/pytest -n auto --pg=18 --pg=16 --preload=16
 
-# what takes minutes: 10,000 random steps with each kind of attention index, and without one; many connections
+# what takes minutes: 10,000 random steps with each kind of attention index, and without one; 20,000 random queries;
+# 50 sessions at once
 test-long: build
 	@.venv/bin/pytest --pg=18 --pg=16 -m long
 

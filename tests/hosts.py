@@ -13,8 +13,8 @@ from psycopg import errors
 from psycopg.pq import DiagnosticField, TransactionStatus
 
 BUNDLED_FOLDERS = (
-    "benchmarks", "cache", "container", "docs", "explore", "freshness", "host", "index", "models", "plots",
-    "server",
+    "benchmarks", "cache", "container", "docs", "explore", "freshness", "fuzz", "host", "index", "models",
+    "plots", "server",
 )  # fmt: skip
 """Folders of tests about the bundled host alone."""
 

@@ -67,6 +67,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="steps of the long walks, shared by the kinds of table, with each kind of index",
     )
+    group.addoption("--fuzz-seed", type=int, metavar="SEED", help="repeat the random queries of that seed")
+    group.addoption(
+        "--fuzz-queries", type=int, default=20_000, metavar="N", help="queries of the long run of random ones"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

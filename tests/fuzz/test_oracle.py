@@ -1,0 +1,82 @@
+"""What the oracle finds wrong, and what is left of a query that fails."""
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from ruattn_fdw.kernels.registry import find
+
+from ruattn_fdw.tables.mha_search import SEARCH
+from tests.fuzz import forms
+from tests.fuzz.grammar import Grammar
+from tests.fuzz.oracle import Outcome, judge, judge_prefix
+from tests.fuzz.pieces import NULL, Piece
+from tests.fuzz.query import Clause, Query
+from tests.fuzz.shrink import shrunk, smaller
+from tests.fuzz.world import Relation
+
+
+def clause(column: str, sql: str, form: forms.Form = forms.EQUALS) -> Clause:
+    return Clause(column, "text", form, Piece(sql), Piece(""))
+
+
+CLAUSES = (
+    clause("table_name", "'documents'"),
+    clause("query", "'{1}'"),
+    clause("attention_type", "'cosine'"),
+)
+QUERY = Query(SEARCH, find("cosine"), CLAUSES)
+NAMES = ("id", "score", "rank")
+GOOD = [(1, 0.75, 1), (2, 0.25, 2)]
+
+
+def test_a_good_answer_is_good() -> None:
+    assert judge(QUERY, Outcome(NAMES, GOOD)) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ([], "empty"),
+        ([(1, float("nan"), 1)], "check_numbers"),
+        ([(1, 0.25, 1), (2, 0.75, 2)], "check_order"),
+        ([(1, 0.75, 2), (2, 0.25, 3)], "check_ranks"),
+        ([(1, 0.75, 1, "documents"), (2, 0.25, 2, "shown")], "check_shown"),
+        ([(1, 0.75, 1), (2, 0.2, 2)], "check_sums"),
+    ],
+)
+def test_what_is_wrong_is_found(rows: list[tuple[Any, ...]], kind: str) -> None:
+    names = (*NAMES, "table_name")[: len(rows[0]) if rows else None]
+    found = judge(QUERY, Outcome(names, rows))
+    assert found is not None
+    assert found.kind == kind
+
+
+def test_k_limits_the_rows_to_the_first_ones() -> None:
+    limited = replace(QUERY, clauses=(*CLAUSES, clause("k", "1")))
+    assert judge(limited, Outcome(NAMES, GOOD)) is not None
+    assert judge_prefix(limited, Outcome(NAMES, GOOD[:1]), Outcome(NAMES, GOOD)) is None
+    assert judge_prefix(limited, Outcome(NAMES, GOOD[:1]), Outcome(NAMES, GOOD[1:])) is not None
+
+
+def test_an_empty_answer_may_be_right() -> None:
+    nothing = replace(QUERY, clauses=(*CLAUSES, replace(clause("k", ""), value=NULL)))
+    assert judge(nothing, Outcome(NAMES, [])) is None
+
+
+def test_a_clause_that_gives_no_parameter_must_be_refused() -> None:
+    refused = replace(QUERY, clauses=(*CLAUSES, clause("k", "1", forms.BAD[0])))
+    found = judge(refused, Outcome(NAMES, GOOD))
+    assert found is not None
+    assert found.kind == "accepted"
+
+
+def test_the_smallest_query_that_fails_is_found() -> None:
+    grammar = Grammar([Relation("documents")])
+    queries = (grammar.query(Random(f"7:{number}")) for number in range(1000))
+    failing = next(query for query in queries if len(query.clauses) > 4 and query.order and query.settings)
+    last = failing.clauses[-1].column
+    smallest = shrunk(failing, smaller, lambda query: last in {clause.column for clause in query.clauses})
+    assert [clause.column for clause in smallest.clauses] == [last]
+    assert (smallest.order, smallest.settings) == ("", ())
