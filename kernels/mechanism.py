@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -13,7 +13,9 @@ from . import options
 from .arrays import F32, F64, Checkpoint, Floats, Rows
 from .edges import MakeEdgeScorer, WeighGraph
 from .errors import InvalidOption, InvalidShape, shown
+from .keyset import KeySet
 from .options import Interval, Option, Value
+from .positions import Positions
 from .problem import BatchProblem, Options, Problem
 from .projections import NOTHING, Projections
 from .sets import SetProblem
@@ -93,6 +95,9 @@ Aggregate = Callable[[Floats, Floats, Options], Floats]
 
 OwnValues = Callable[[F32, int, int, Options, Checkpoint], F32]
 """Keys (n, d_k), width of the query, number of heads, options -> values (n, d_v) that the keys stand for."""
+
+OwnOutputs = Callable[[F32, KeySet, Sequence[Positions], Checkpoint], F64]
+"""Queries (m, d), keys (n, d), n >= 1, where each query stands -> outputs (m, w)."""
 
 KeyWidths = Callable[[int, int, Options], tuple[int, ...]]
 """Width of the query, number of heads, options -> the widths that keys may have."""
@@ -175,7 +180,8 @@ class Mechanism:
     whose default is meant for positions that count rows. `weigh` takes the place of all that where weights
     are no matter of single pairs; `weigh_batch` where they need all queries. kernel: logits are logarithms
     of what users see. features: only where logits depend on the pair alone. `aggregate` makes outputs of
-    weights and values, `own_values` values of keys where they are not the keys themselves. edges: the
+    weights and values, `own_values` values of keys where they are not the keys themselves; `own_outputs`
+    makes outputs of queries and keys, where they are no sums by the weights that are shown. edges: the
     scorer over a graph. weigh_graph: where the weights of nodes need the whole graph. weigh_sets: where rows
     are sets of vectors. remark: what users must be told of an answer over these keys. weights: what
     stands in for learned ones, in a word or two. floats: numbers held to score a key of some width. whole:
@@ -214,6 +220,7 @@ class Mechanism:
     features: Features | None = None
     aggregate: Aggregate = weighted_sum
     own_values: OwnValues | None = None
+    own_outputs: OwnOutputs | None = None
     key_widths: KeyWidths = same_width
     edges: MakeEdgeScorer | None = None
     weigh_graph: WeighGraph | None = None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import F32, F64, Checkpoint, Floats, by_heads, spans, uninterrupted
-from .attend import attend
+from .attend import attend, no_positions
 from .batch import (
     ManyQueries,
     Settings,
@@ -18,7 +18,7 @@ from .batch import (
     weigh_batch,
     within_range,
 )
-from .errors import NumericOverflow
+from .errors import InvalidOption, NumericOverflow
 from .keyset import KeySet, as_keyset
 from .linear.state import KernelState
 from .mechanism import weighted_sum
@@ -75,6 +75,9 @@ def outputs(
     """
     keys = as_keyset(keys)
     check_queries(settings, queries, keys)
+    if settings.mechanism.own_outputs is not None:
+        yield _of_layer(settings, queries, keys, values, place, checkpoint)
+        return
     held = _own_values(settings, queries, keys, checkpoint) if values is None else KeySet(values)
     check_heads_of_values(settings.heads, held.shape[1])
     if not len(keys):
@@ -129,6 +132,33 @@ def _of_one(
     lse = np.full((1, settings.heads), np.nan) if weights.lse is None else weights.lse[None]
     output = _aggregated(settings, table, KeySet(values[seen]))
     return Outputs(output, _entropy_of_kind(settings, table), lse, np.array([not len(seen)]))
+
+
+def _of_layer(
+    settings: Settings,
+    queries: Floats,
+    keys: KeySet,
+    values: F32 | None,
+    place: Callable[[int], Positions] | None,
+    checkpoint: Checkpoint,
+) -> Outputs:
+    """All queries of a mechanism that makes its outputs itself."""
+    mechanism = settings.mechanism
+    if values is not None:
+        raise InvalidOption(
+            f"values are given, {mechanism.name} with a model makes its own of the keys", "Leave them out."
+        )
+    if not len(keys) or not len(queries):
+        return _of_no_keys(len(queries), settings.heads, keys.shape[1])
+    if place is None:
+        raise no_positions(mechanism)
+    assert mechanism.own_outputs is not None
+    positions = [place(row) for row in range(len(queries))]
+    nothing = np.full(len(queries), np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        output = mechanism.own_outputs(queries, keys, positions, checkpoint).astype(np.float32)
+    empty = np.array([position.query_rank < 0 for position in positions])
+    return Outputs(finite(output), nothing.astype(np.float32), nothing[:, None], empty)
 
 
 def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet) -> Outputs:

@@ -1,12 +1,15 @@
 """A selective state space model as attention (Gu and Dao 2023, Mamba; Dao and Gu 2024; Ali et al. 2024).
 
 Without weights this is the SSD form of Mamba-2 with the query for C, the keys for B, the values for x, and a
-scalar decay exp(-softplus(dt)) for each row. The input is not multiplied by the step.
+scalar decay exp(-softplus(dt)) for each row. The input is not multiplied by the step. With the weights of a
+block of Mamba it is that block: see mamba.py.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +19,9 @@ from ..logits import exact_logits
 from ..mechanism import ORDERED_OPERATIONS, Mechanism, always
 from ..options import Interval, Option, column
 from ..problem import Options, Problem
+from ..trained import Tensors, Training, without
 from ..weights import Weights, scattered, settled
+from . import mamba
 
 
 def weigh(problem: Problem) -> Weights:
@@ -40,6 +45,18 @@ def _passed(problem: Problem) -> F64:
 
 def _products(query: F64, temperature: float, options: Options, dtype: type) -> DotScorer:
     return DotScorer(query, 1.0, dtype)
+
+
+def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
+    """selective_ssm as a block of Mamba, whose channels take the place of heads."""
+    block = mamba.Block(tensors)
+    return replace(
+        mechanism,
+        parameters=without(mechanism, "dt_column", "dt"),
+        weigh=partial(mamba.weigh, block=block),
+        own_outputs=partial(mamba.outputs, block),
+        whole=True,
+    )
 
 
 MECHANISM = Mechanism(
@@ -69,4 +86,5 @@ MECHANISM = Mechanism(
     scorer=_products,
     ordered=always,
     weigh=weigh,
+    training=Training(mamba.REQUIRED, mamba.OPTIONAL, _bind),
 )

@@ -15,7 +15,7 @@ from ruattn_fdw.kernels.registry import MECHANISMS
 from ruattn_fdw.server.errors import ServerError
 
 Arrays = Mapping[str, np.ndarray]
-BASES = ("", "attention.", "self_attn.", "self_attention.", "attn.")
+BASES = ("", "attention.", "self_attn.", "self_attention.", "attn.", "mixer.")
 """What may stand between the prefix and the names of a layout."""
 SHOWN = 12
 
@@ -24,11 +24,13 @@ SHOWN = 12
 class Layout:
     """names: what each tensor is called below the prefix. All but the first may be missing.
 
-    make: those that a file has, as the set holds them: vectors are rows, multiplied from the left.
+    make: those that a file has, as the set holds them: vectors are rows, multiplied from the left. foreign:
+    what some layers have besides, which cannot be left out.
     """
 
     names: Mapping[str, str]
     make: Callable[[Arrays], Arrays]
+    foreign: tuple[str, ...] = ()
 
 
 def transposed(found: Arrays) -> Arrays:
@@ -48,6 +50,16 @@ def side_by_side(found: Arrays) -> Arrays:
         if (joined := tensors.pop(f"{kind}_qkv", None)) is not None:
             parts = np.split(joined, 3, axis=-1)
             tensors |= {f"{kind}_{role}": part for role, part in zip("qkv", parts, strict=True)}
+    return tensors
+
+
+def state_space(found: Arrays) -> Arrays:
+    """A block of Mamba, whose convolution keeps (channels, 1, length)."""
+    kept = ("A_log", "conv1d")
+    tensors = {name: array if name in kept else array.T for name, array in found.items()}
+    if "conv1d" in found:
+        channels, _, length = found["conv1d"].shape
+        tensors["conv1d"] = found["conv1d"].reshape(channels, length)
     return tensors
 
 
@@ -86,6 +98,13 @@ def joint(joined: str, output: str, between: str, make: Callable[[Arrays], Array
 OWN = {name: name for mechanism in MECHANISMS if mechanism.training for name in mechanism.training.tensors}
 GRAPH = {"W_e": "lin_edge.weight", "b_o": "bias"}
 STATIC = {"a_src": "att_src", "a_dst": "att_dst", "a_e": "att_edge", **GRAPH}
+MAMBA = {
+    "A_log": "A_log",
+    "D": "D",
+    **{name: f"{name}.weight" for name in ("in_proj", "conv1d", "x_proj", "dt_proj", "out_proj")},
+    **{f"b_{name}": f"{name}.bias" for name in ("in_proj", "conv1d", "dt_proj", "out_proj")},
+}
+NORMS = ("dt_layernorm.weight", "b_layernorm.weight", "c_layernorm.weight")
 LAYOUTS = (
     linear("self.query", "self.key", "self.value", "output.dense"),
     linear("q_proj", "k_proj", "v_proj", "out_proj"),
@@ -108,6 +127,7 @@ LAYOUTS = (
         },
         by_heads,
     ),
+    Layout(MAMBA, state_space, NORMS),
     *(Layout({first: first, **OWN}, as_they_are) for first in OWN),
 )
 
@@ -121,6 +141,8 @@ def read_layer(path: Path, prefix: str) -> Arrays:
             layout, found = _recognised(below)
             if not found:
                 raise _unknown(prefix, names)
+            if more := [name for name in below if name.endswith(layout.foreign)]:
+                raise ServerError(f"{path}: layers with {more[0]} are not known, others of their kind are")
             tensors = {tensor: _read(file, path, name) for tensor, name in found.items()}
             return _made(layout, tensors, found, path)
     except (OSError, SafetensorError) as error:

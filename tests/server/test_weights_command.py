@@ -99,6 +99,17 @@ HARMED = {
 }
 
 
+def test_a_block_with_norms_of_its_own_is_refused(tmp_path: Path) -> None:
+    block = {"A_log": np.ones((4, 2), np.float32), "x_proj.weight": np.ones((5, 4), np.float32)}
+    assert set(read_layer(save(tmp_path / "plain", block, "layers.0.mixer."), "layers.0")) == {
+        "A_log",
+        "x_proj",
+    }
+    block["b_layernorm.weight"] = np.ones(2, np.float32)
+    with pytest.raises(ServerError, match=r"layers with mixer\.b_layernorm\.weight are not known"):
+        read_layer(save(tmp_path / "normed", block, "layers.0.mixer."), "layers.0")
+
+
 @pytest.mark.parametrize("what", HARMED)
 def test_a_harmed_file_is_one_sentence(what: str, tmp_path: Path) -> None:
     header, data = HARMED[what]

@@ -11,8 +11,10 @@ from scipy.signal import lfilter
 from torch.nn.attention.flex_attention import flex_attention
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+from transformers.models.mamba.configuration_mamba import MambaConfig as Configuration
+from transformers.models.mamba.modeling_mamba import MambaMixer
 
-from .common import KEYS, WIDTH, numbers, save
+from .common import FOLDER, KEYS, WIDTH, numbers, save
 
 HEADS, GAMMA, POSITION, BASE, VALUE_WIDTH = 8, 0.9, 40.0, 10000.0, 5
 
@@ -88,9 +90,45 @@ def selective_ssm() -> None:
     save("selective_ssm", queries[0], keys, queries=queries, values=values, steps=steps, output=output)
 
 
+def mamba_block() -> None:
+    """A block drawn at random, by transformers; its weights for the last row by mambapy, a row at a time."""
+    torch.manual_seed(61)
+    config = Configuration(
+        hidden_size=12,
+        state_size=4,
+        expand=2,
+        conv_kernel=4,
+        time_step_rank=3,
+        use_bias=True,
+        num_hidden_layers=1,
+    )
+    mixer = MambaMixer(config, layer_idx=0).double()
+    for weight in mixer.parameters():
+        weight.copy_((weight + 0.3 * torch.randn_like(weight)).float().double())
+    hidden = numbers(62, 1, KEYS, 12)
+    entered = mixer.in_proj(hidden)[..., :24].transpose(1, 2)
+    x = torch.nn.functional.silu(mixer.conv1d(entered)[..., :KEYS]).transpose(1, 2)
+    ranks, writing, reading = mixer.x_proj(x).split([3, 4, 4], dim=2)
+    steps = torch.nn.functional.softplus(mixer.dt_proj(ranks))
+    scan = MambaBlock(MambaConfig(d_model=12, n_layers=1, d_state=4)).selective_scan_seq
+    decay, nothing = -torch.exp(mixer.A_log), torch.zeros(24, dtype=torch.float64)
+    alone = torch.eye(KEYS, dtype=torch.float64)[:, :, None].expand(KEYS, KEYS, 24)
+    share = [scan(row[None], steps, decay, writing, reading, nothing)[0, -1].mean() for row in alone]
+    tensors = {name: tensor.float().numpy() for name, tensor in mixer.named_parameters()}
+    output, weights = mixer(hidden)[0].numpy(), torch.stack(share).numpy()
+    np.savez_compressed(
+        FOLDER / "mamba_block.npz",
+        hidden=hidden[0].float().numpy(),
+        output=output,
+        weights=weights,
+        **tensors,
+    )
+
+
 def make() -> None:
     rope()
     alibi()
     retention()
     with torch.no_grad():
         selective_ssm()
+        mamba_block()
