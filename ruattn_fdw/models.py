@@ -107,7 +107,7 @@ def model_errors(name: str) -> Iterator[None]:
             "neural reranking needs onnxruntime and tokenizers, which are not installed",
             sqlstate=NOT_SUPPORTED,
             detail=f"Python says: {error}.",
-            hint=f"An administrator installs them with: {install_command()}",
+            hint="An administrator installs them; ruattn_diag() tells him the command.",
         ) from error
     except OSError as error:
         raise AttentionError(

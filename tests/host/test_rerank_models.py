@@ -156,7 +156,9 @@ def test_an_interpreter_without_the_libraries(
         == "neural reranking needs onnxruntime and tokenizers, which are not installed"
     )
     command = f"{bare} -m pip install onnxruntime tokenizers"
-    assert error.diag.message_hint == f"An administrator installs them with: {command}"
+    # the interpreter's path is nothing for everybody
+    assert str(bare) not in str(error)
+    assert "ruattn_diag()" in str(error.diag.message_hint)
     diagnosis = "SELECT value, ok, advice FROM ruattn_diag() WHERE item = 'rerank_models'"
     assert other.execute(diagnosis.encode()).fetchall()[0][1:] == (False, f"Run: {command}")
     assert session.execute(diagnosis.encode()).fetchall()[0][1:] == (True, None)
