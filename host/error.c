@@ -62,13 +62,17 @@ host_error_pending(void)
 static void
 capture(MemoryContext caller)
 {
+	MemoryContext fresh = AllocSetContextCreate(TopMemoryContext, "ruattn pending error", ALLOCSET_SMALL_SIZES);
 	PyObject   *exception;
 
-	MemoryContextReset(error_context);
-	MemoryContextSwitchTo(error_context);
+	MemoryContextSwitchTo(fresh);
 	pending_error = CopyErrorData();
 	FlushErrorState();
 	MemoryContextSwitchTo(caller);
+	/* an error thrown again still has the name of its source file in there */
+	if (error_context != NULL)
+		MemoryContextDelete(error_context);
+	error_context = fresh;
 
 	exception = PyObject_CallFunction(host_error_class(), "s",
 									  pending_error->message ? pending_error->message : "");

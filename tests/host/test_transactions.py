@@ -204,3 +204,16 @@ def test_parallel_and_read_only_transactions(documents: Connection[Any], search:
         " FROM documents d WHERE d.id < 3 ORDER BY d.id"
     ).fetchall()
     assert rows == [(1, 1), (2, 2)]
+
+
+def test_an_error_keeps_its_origin_through_searches_inside_each_other(
+    documents: Connection[Any], failure: Failure
+) -> None:
+    documents.execute("""
+        CREATE VIEW divided AS SELECT id / (id - 2) AS id, embedding FROM documents;
+        CREATE FOREIGN TABLE own (id int, embedding real[], query attention_vector)
+            SERVER ruattn OPTIONS (operation 'mha_search', table_name 'divided', num_heads '1');
+        CREATE VIEW nested AS SELECT id, embedding FROM own WHERE query = '{1,0}'
+    """)
+    error = failure(documents, SEARCH.replace("'documents'", "'nested'"))
+    assert (error.diag.message_primary, error.diag.source_file) == ("division by zero", "int.c")
