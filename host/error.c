@@ -70,8 +70,7 @@ capture(MemoryContext caller)
 	FlushErrorState();
 	MemoryContextSwitchTo(caller);
 	/* an error thrown again still has the name of its source file in there */
-	if (error_context != NULL)
-		MemoryContextDelete(error_context);
+	MemoryContextDelete(error_context);
 	error_context = fresh;
 
 	exception = PyObject_CallFunction(host_error_class(), "s",

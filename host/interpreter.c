@@ -113,6 +113,9 @@ initialize_python(void)
 
 	PyPreConfig_InitIsolatedConfig(&preconfig);
 	preconfig.utf8_mode = 1;
+#if defined(__SANITIZE_ADDRESS__) || defined(USE_VALGRIND)
+	preconfig.allocator = PYMEM_ALLOCATOR_MALLOC;	/* which those that look for errors know */
+#endif
 	status = Py_PreInitialize(&preconfig);
 	if (PyStatus_Exception(status))
 		return status;

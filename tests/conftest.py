@@ -2,5 +2,5 @@
 
 pytest_plugins = [
     f"tests.plugins.{name}"
-    for name in ("options", "selection", "servers", "databases", "interpreters", "reporting")
+    for name in ("options", "selection", "sanitizing", "servers", "databases", "interpreters", "reporting")
 ]

@@ -43,7 +43,7 @@ class Server:
     ) -> None:
         self.data = Path(os.path.abspath(data))
         self.installation = installation
-        self._variables = dict(variables or {})
+        self.variables = dict(variables or {})
 
     @property
     def account(self) -> Account:
@@ -129,7 +129,7 @@ class Server:
     def _pg_ctl(self, action: str, *arguments: str, stdout: int, stderr: int) -> int:
         command = [self.installation.program("pg_ctl"), action, "-D", str(self.data), *arguments]
         return self.account.run(
-            command, cwd=self.data, variables=self._variables, stdout=stdout, stderr=stderr
+            command, cwd=self.data, variables=self.variables, stdout=stdout, stderr=stderr
         ).returncode
 
     def _check_reach(self) -> None:

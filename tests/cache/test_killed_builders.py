@@ -37,7 +37,7 @@ SEARCH = (
 @pytest.fixture(scope="module")
 def fragile(server: Server) -> Iterator[Server]:
     """A server of its own, whose sessions are killed."""
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation)
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation, server.variables)
     try:
         running.start({"fsync": "off", "autovacuum": "off", "shared_preload_libraries": "ruattn_fdw"})
         with psycopg.connect(running.uri(), autocommit=True) as connection:

@@ -27,7 +27,7 @@ Agree = Callable[..., list[int]]
 @pytest.fixture(scope="session")
 def own_server(server: Server) -> Iterator[Server]:
     """A server for these tests only, with the extension in its template."""
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation)
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation, server.variables)
     try:
         running.start(SETTINGS)
         with psycopg.connect(running.uri("template1"), autocommit=True) as connection:

@@ -28,7 +28,7 @@ SEARCH = (
 @pytest.fixture(scope="module")
 def preloaded(server: Server) -> Iterator[Server]:
     """A server of its own with the library preloaded, and the table `documents`."""
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation)
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation, server.variables)
     try:
         running.start({"fsync": "off", "shared_preload_libraries": "ruattn_fdw"})
         with psycopg.connect(running.uri(), autocommit=True) as connection:

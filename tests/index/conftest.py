@@ -52,7 +52,7 @@ def documents(db: Connection) -> Connection:
 @pytest.fixture
 def own_server(server: Server) -> Iterator[Server]:
     """A running server of the test's own, with the extension, that it may crash."""
-    own = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation)
+    own = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation, server.variables)
     own.start({"autovacuum": "off", "fsync": "off", "wal_consistency_checking": "generic"})
     with psycopg.connect(own.uri(), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION ruattn_fdw")

@@ -27,7 +27,7 @@ SETTINGS = {
 @pytest.fixture
 def load_server(server: Server) -> Iterator[Server]:
     """A server of the test's own, with the extension, that listens on a loopback address."""
-    own = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation)
+    own = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation, server.variables)
     try:
         own.start({**SETTINGS, "listen_addresses": address_of(own)})
         with own.data.joinpath("pg_hba.conf").open("a") as rules:

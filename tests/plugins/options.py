@@ -95,6 +95,11 @@ def has_extension(installation: Installation, name: str) -> bool:
     return Path(pg_setting(installation.pg_config, "sharedir"), "extension", f"{name}.control").exists()
 
 
+def has_assertions(installation: Installation) -> bool:
+    """Whether the server was built with assertions."""
+    return "--enable-cassert" in pg_setting(installation.pg_config, "configure")
+
+
 def is_preloaded(config: pytest.Config, installation: Installation) -> bool:
     """Whether that server is to start the interpreter before it forks."""
     found = config.stash[INSTALLATIONS]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.hosts import BUNDLED
-from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, has_extension, is_preloaded
+from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, has_assertions, has_extension, is_preloaded
 from tests.plugins.selection import PRELOADED
 
 LOG_LINES = 40
@@ -25,6 +25,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     elsewhere = f"in tests/{PRELOADED}" if config.stash[HOST] is BUNDLED else "no"
     for item in config.stash[INSTALLATIONS].values():
         optional = [f"{name}: {'yes' if has_extension(item, name) else 'no'}" for name in OPTIONAL.values()]
+        optional.append(f"assertions: {'yes' if has_assertions(item) else 'no'}")
         optional.append(f"preloaded: {'yes' if is_preloaded(config, item) else elsewhere}")
         lines.append(f"server: {item}, {item.bindir}; host: {config.option.host}; {'; '.join(optional)}")
     lines.append(f"tests at a real scale use {config.option.wordnet or 'the shipped sample'}")

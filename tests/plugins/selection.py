@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import BUNDLED, BUNDLED_FOLDERS, HOSTS
-from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, Tested, has_extension, is_preloaded
+from tests.plugins.options import (
+    HOST,
+    INSTALLATIONS,
+    OPTIONAL,
+    Tested,
+    has_assertions,
+    has_extension,
+    is_preloaded,
+)
 
 TESTS = Path(__file__).parents[1]
 ON_ONE_SERVER = ("docs", "explore", "plots")
@@ -26,6 +34,11 @@ def pgvector() -> None:
     """Marks a test as one for servers with pgvector."""
 
 
+@pytest.fixture
+def assertions() -> None:
+    """Marks a test as one for servers built with assertions."""
+
+
 def folder_of(item: pytest.Item) -> str:
     """The folder in ``tests`` that the test lies in."""
     return item.path.relative_to(TESTS).parts[0]
@@ -37,6 +50,13 @@ def lacks_an_extension(item: pytest.Item) -> bool:
         return False
     needed = [OPTIONAL[name] for name in OPTIONAL if name in item.fixturenames]
     return any(not has_extension(item.callspec.params["server"].installation, name) for name in needed)
+
+
+def lacks_assertions(item: pytest.Item) -> bool:
+    """Whether the test needs assertions that its server was built without."""
+    if not isinstance(item, pytest.Function) or "assertions" not in item.fixturenames:
+        return False
+    return not has_assertions(item.callspec.params["server"].installation)
 
 
 def is_about_starting(item: pytest.Function) -> bool:
@@ -67,7 +87,13 @@ def is_about_another_host(item: pytest.Item) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect, and so count, the tests that their server has nothing for, or no browser is there for."""
-    reasons = (lacks_an_extension, is_started_before, lacks_a_browser, is_about_another_host)
+    reasons = (
+        lacks_an_extension,
+        lacks_assertions,
+        is_started_before,
+        lacks_a_browser,
+        is_about_another_host,
+    )
     without = [item for item in items if any(reason(item) for reason in reasons)]
     if without:
         config.hook.pytest_deselected(items=without)

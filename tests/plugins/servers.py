@@ -17,12 +17,15 @@ import pytest
 from ruattn_fdw.server.installation import Installation
 from ruattn_fdw.server.server import Server
 from tests.hosts import Host
+from tests.plugins import sanitizing
 from tests.plugins.options import HOST
 
 # nothing here outlives the run, so nothing needs to survive a crash
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 PRELOADED = {"shared_preload_libraries": "ruattn_fdw"}
-CRASH = re.compile(r"terminated by signal|PANIC:|server process .* exited with exit code|TRAP:|Sanitizer")
+CRASH = re.compile(
+    r"terminated by signal|PANIC:|server process .* exited with exit code|TRAP:|Sanitizer|runtime error:"
+)
 TEMPLATE = "ruattn_template"
 
 
@@ -54,7 +57,8 @@ def server(request: pytest.FixtureRequest, fdw_host: Host) -> Iterator[Server]:
     """A running server with the extension installed; its log must show no crash when the session ends."""
     installation, preloaded = request.param
     install(installation)
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation, fdw_host.variables)
+    variables = {**fdw_host.variables, **sanitizing.variables(request.config)}
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation, variables)
     try:
         running.start({**SETTINGS, **(PRELOADED if preloaded else {})})
         with psycopg.connect(running.uri(), autocommit=True) as connection:

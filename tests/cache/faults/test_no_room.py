@@ -62,7 +62,7 @@ def test_a_folder_that_is_gone(docs: Connection, folder: Path, ask: Ask) -> None
 @pytest.fixture
 def cramped(server: Server) -> Iterator[Connection]:
     """A session on a server that can write no file longer than 20 MB, as on a disk that is nearly full."""
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation)
+    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation, server.variables)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20 * MB, limits[1]))
     try:

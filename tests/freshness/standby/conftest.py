@@ -55,7 +55,7 @@ def standby_of() -> Iterator[StandbyOf]:
 
     def make(primary: Server, **settings: str) -> Server:
         # by the comma its socket lies elsewhere: pg_rewind would copy it
-        copy = Server(Path(tempfile.mkdtemp(prefix="ruattn-test,")), primary.installation)
+        copy = Server(Path(tempfile.mkdtemp(prefix="ruattn-test,")), primary.installation, primary.variables)
         shutil.rmtree(copy.data)
         command = [primary.installation.program("pg_basebackup"), "-D", str(copy.data), "-d", primary.uri()]
         command += ["-R", "-c", "fast", "--no-sync"]
