@@ -92,7 +92,8 @@ array_to_python(ArrayType *array, char format)
 	check_array(array);
 	buffer = (HostBuffer *) host_checked((PyObject *) host_buffer_new(format));
 	reserve(buffer, count);
-	fill_buffer(buffer, array, count);
+	if (count > 0)				/* an empty buffer has no memory */
+		fill_buffer(buffer, array, count);
 	buffer->used = (size_t) count * buffer->itemsize;
 	if (ARR_NDIM(array) == 2)
 		host_buffer_shape(buffer, ARR_DIMS(array)[0], ARR_DIMS(array)[1]);

@@ -18,6 +18,9 @@ SELECT s.id, d.title FROM mha_search s JOIN documents d USING (id)
 WHERE s.table_name = 'documents' AND s.query_id = 7 AND s.candidates = '{1,2,3,4}' AND s.num_heads = 1
 ORDER BY s.score DESC LIMIT 2;
 
+SELECT id FROM mha_search
+WHERE table_name = 'documents' AND query = '{1,0,0,0}' AND num_heads = 1 AND candidates = '{}';
+
 EXPLAIN (COSTS OFF) SELECT id FROM mha_search WHERE table_name = 'documents' AND query = '{1,0,0,0}' AND num_heads = 1;
 
 SELECT query_id, doc_id, rank FROM cross_attention
