@@ -39,6 +39,7 @@ class Leftovers:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+        self._staying = self.count()["sessions"]
 
     def count(self) -> Mapping[str, int]:
         """How many of each there are; a session that counts is not counted."""
@@ -58,9 +59,8 @@ class Leftovers:
 
     def _sessions(self, session: Connection) -> int:
         others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        return int(
-            session.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {others}".encode()).fetchall()[0][0]
-        )
+        found = session.execute(f"SELECT FROM pg_stat_activity WHERE {others}".encode())
+        return found.rowcount
 
     def _segments(self) -> int:
         """System V segments that the postmaster made."""
@@ -74,9 +74,9 @@ class Leftovers:
         return int(next(line.split()[1] for line in lines if line.startswith("RssAnon:")))
 
     def settled(self) -> Mapping[str, int]:
-        """What there is once all sessions have ended, or not within some time."""
+        """What there is once no more sessions are there than at first, or not within some time."""
         deadline = time.monotonic() + 20
-        while (now := self.count())["sessions"] and time.monotonic() < deadline:
+        while (now := self.count())["sessions"] > self._staying and time.monotonic() < deadline:
             time.sleep(0.05)
         return now
 
