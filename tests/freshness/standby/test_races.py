@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,8 +13,7 @@ from tables import TABLES
 Connection = psycopg.Connection[Any]
 Replica = Callable[[], Connection]
 
-SECONDS = 4
-ROWS = 200
+CHANGES, ROWS = 150, 200
 # two rows change their vectors together, so that the sum of all logits stays 0
 CHANGE = (
     "UPDATE {0} SET vec = ARRAY[CASE WHEN id = {1} THEN {2} ELSE -{2} END, 0]::real[] "
@@ -27,23 +25,22 @@ TOTAL = (
 )
 
 
-def write(session: Connection, until: float) -> int:
-    """Change all tables until it is time; how often."""
-    number = 0
-    while time.monotonic() < until:
-        number += 1
+def write(session: Connection) -> None:
+    """Change all tables again and again."""
+    for number in range(1, CHANGES + 1):
         for name in TABLES.names:
-            session.execute(CHANGE.format(name, number % 50 * 2 + 1, number % 500).encode())
+            session.execute(CHANGE.format(name, number % 50 * 2 + 1, number).encode())
         if number % 20 == 0:
             TABLES.run(session, "VACUUM docs")
         if number % 70 == 0:
             session.execute("REINDEX INDEX CONCURRENTLY attn_int8")
-    return number
 
 
 def read(session: Connection, table: str, stop: threading.Event, wrong: list[Any]) -> tuple[int, int]:
     """Search until told to stop: (answers, conflicts with replay)."""
     answers = conflicts = 0
+    # a conflict between the messages of a prepared statement would end the session
+    session.prepare_threshold = None
     while not stop.is_set():
         try:
             found = session.execute(TOTAL.format(table).encode()).fetchall()
@@ -65,12 +62,10 @@ def test_readers_of_a_standby(db: Connection, replica: Replica) -> None:
     with ThreadPoolExecutor(len(sessions)) as pool:
         readers = [pool.submit(read, session, name, stop, wrong) for session, name in sessions]
         try:
-            changes = write(db, time.monotonic() + SECONDS)
+            write(db)
         finally:
             stop.set()
     assert wrong == []
-    assert changes > 20
     for reader in readers:
         answers, conflicts = reader.result()
-        assert answers > 20
-        assert conflicts < answers
+        assert answers > conflicts
