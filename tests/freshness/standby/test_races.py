@@ -36,20 +36,20 @@ def write(session: Connection) -> None:
             session.execute("REINDEX INDEX CONCURRENTLY attn_int8")
 
 
-def read(session: Connection, table: str, stop: threading.Event, wrong: list[Any]) -> tuple[int, int]:
-    """Search until told to stop: (answers, conflicts with replay)."""
+def read(uri: str, table: str, stop: threading.Event, wrong: list[Any]) -> tuple[int, int]:
+    """Search until told to stop: (answers, conflicts with replay, of which some end the session)."""
     answers = conflicts = 0
-    # a conflict between the messages of a prepared statement would end the session
-    session.prepare_threshold = None
     while not stop.is_set():
-        try:
-            found = session.execute(TOTAL.format(table).encode()).fetchall()
-        except psycopg.errors.SerializationFailure:
-            conflicts += 1
-            continue
-        answers += 1
-        if found != [(0, ROWS)]:
-            wrong.append((table, found))
+        with psycopg.connect(uri, autocommit=True) as session:
+            while not (stop.is_set() or session.closed):
+                try:
+                    found = session.execute(TOTAL.format(table).encode()).fetchall()
+                except psycopg.errors.SerializationFailure:
+                    conflicts += 1
+                    continue
+                answers += 1
+                if found != [(0, ROWS)]:
+                    wrong.append((table, found))
     return answers, conflicts
 
 
@@ -57,10 +57,10 @@ def test_readers_of_a_standby(db: Connection, replica: Replica) -> None:
     TABLES.run(db, "CREATE TABLE docs (id int, vec real[])")
     TABLES.run(db, f"INSERT INTO docs SELECT i, '{{0,0}}' FROM generate_series(1, {ROWS}) i")
     TABLES.index(db)
-    sessions = [(replica(), name) for name in TABLES.names]
+    uri = replica().info.dsn
     stop, wrong = threading.Event(), list[Any]()
-    with ThreadPoolExecutor(len(sessions)) as pool:
-        readers = [pool.submit(read, session, name, stop, wrong) for session, name in sessions]
+    with ThreadPoolExecutor(len(TABLES.names)) as pool:
+        readers = [pool.submit(read, uri, name, stop, wrong) for name in TABLES.names]
         try:
             write(db)
         finally:
