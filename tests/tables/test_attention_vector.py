@@ -85,6 +85,14 @@ def test_binary_input_of_another_element_type_is_refused(documents: Connection) 
     assert caught.value.sqlstate == "42804"
 
 
+@pytest.mark.parametrize("text", ["x" + "é" * 40, "[" + "9" * 1000 + "]"])
+def test_messages_show_the_first_whole_characters(failure: Callable[..., Any], text: str) -> None:
+    message = failure("SELECT %s::attention_vector", text).message_primary
+    assert "..." in message
+    assert "\ufffd" not in message
+    assert len(message.encode()) < 160
+
+
 def test_no_cast_is_implicit(rows: Callable[..., Rows]) -> None:
     """An implicit one would make users' own operators on arrays ambiguous."""
     casts = rows(

@@ -184,6 +184,29 @@ def test_queries(db: Connection[Any]) -> None:
 
 
 @pytest.mark.bundled
+@pytest.mark.parametrize(
+    ("clause", "message"),
+    [
+        ("""options = jsonb_build_object('a', repeat('x', 70000))""", "bytes, at most 65536"),
+        ("""options = (repeat('{"a":[', 5100) || '1' || repeat(']}', 5100))::jsonb""", "nested too deeply"),
+        ("candidates = '{{1},{2}}'", "must have one dimension"),
+        ("normaliser = '{}'", "has no elements"),
+        ("queries = array_fill(1::real, ARRAY[2, 2, 2])", "array has 3 dimensions"),
+        ("attention_type = 'gatv2' AND model = 'misshapen'", "W_l has the shape (1,)"),
+    ],
+)
+def test_the_hint_says_what_would_be_right(db: Connection[Any], clause: str, message: str) -> None:
+    db.execute(
+        "INSERT INTO ruattn_weights (name, tensor, shape, data)"
+        " VALUES ('misshapen', 'W_l', '{1}', '{1}'), ('misshapen', 'a', '{1}', '{1}')"
+    )
+    with pytest.raises(psycopg.Error) as caught:
+        db.execute((SEARCH + f"{PLAIN} AND {clause}").encode())
+    assert message in str(caught.value)
+    assert caught.value.diag.message_hint
+
+
+@pytest.mark.bundled
 def test_candidates_and_normaliser(db: Connection[Any]) -> None:
     cases = {
         "candidates = '{NULL,1}'": ("22004", "array of 2 elements has a NULL element"),
