@@ -14,7 +14,7 @@ from ruattn_fdw.declaration import Parameter
 from tests.fuzz import choices, contexts, pieces
 from tests.fuzz.choices import Choice
 from tests.fuzz.pieces import Piece
-from tests.fuzz.world import Relation
+from tests.fuzz.world import MODELS, RERANKERS, Relation
 
 CATALOGUE = """
 SELECT p.proname, p.prokind = 'a', p.proretset, p.prorettype = 'void'::regtype, p.pronargdefaults,
@@ -102,7 +102,7 @@ class Calls:
         name = random.choice(sorted({function.name for function in self.functions}))
         function = random.choice([function for function in self.functions if function.name == name])
         mechanism = random.choice(registry.MECHANISMS)
-        choice = Choice(mechanism, mechanism.parameters, self.relations, ())
+        choice = Choice(mechanism, mechanism.parameters, self.relations, (*MODELS, *RERANKERS))
         bad = random.choice([0.0, 0.1, 0.3])
         named = bool(function.names) and random.random() < 0.3
         count = len(function.types)

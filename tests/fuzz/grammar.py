@@ -20,7 +20,7 @@ from tests.fuzz.choices import Choice, value
 from tests.fuzz.own_tables import owned
 from tests.fuzz.pieces import Piece, quoted
 from tests.fuzz.query import Clause, Query
-from tests.fuzz.world import Relation
+from tests.fuzz.world import MODELS, RERANKERS, Relation
 
 OWN_OPTIONS = {"moe_route": gate.ROUTE_OPTIONS, "neural_rerank": rerank.OPTIONS}
 """Of the tables whose options are not those of a mechanism."""
@@ -44,8 +44,6 @@ LIMITS = (
     "FOR UPDATE",
     "FOR SHARE OF t",
 )
-MODELS = ("layer", "gate", "graph")
-RERANKERS = ("minilm", "minilm", "minilm", "two", "embedder", "not_a_number")
 
 
 class Grammar:

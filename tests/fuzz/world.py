@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 import psycopg
 
 DIMENSIONS = 8
+MODELS = ("layer", "gate", "graph")
+"""Sets of weights."""
+RERANKERS = ("minilm", "minilm", "minilm", "two", "embedder", "not_a_number")
+"""Models for texts, those that are of use more often."""
 
 
 class Relation(NamedTuple):
