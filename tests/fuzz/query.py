@@ -74,7 +74,8 @@ class Query:
     def empties(self) -> bool:
         """Whether an empty answer may be right."""
         given = {clause.column for clause in self.clauses} | {name for name, _ in self.options or ()}
-        masked = self.mechanism.visible is not None and {"k", "position"} & given
+        hides = self.mechanism.visible is not None or self.mechanism.ordered is not None
+        masked = hides and {"k", "position"} & given
         masked = masked or ("candidates" in given and not self._has_usual_ids)
         return (
             any(clause.empties for clause in self.clauses)
