@@ -73,7 +73,10 @@ class SentenceEncoder:
         axes = mask.shape[:1] if self._pooling is None else mask.shape
         if output.ndim != len(axes) + 1 or output.shape[:-1] != axes:
             shape = " x ".join(map(str, output.shape[1:]))
-            raise InvalidModel(f"gives {shape} numbers for a text of {mask.shape[1]} tokens")
+            raise InvalidModel(
+                f"gives {shape} numbers for a text of {mask.shape[1]} tokens",
+                "A model that embeds texts gives a vector for each text, or for each token.",
+            )
         if self._pooling is None:
             return output.astype(np.float64)
         if self._pooling == FIRST:
@@ -99,14 +102,20 @@ def _read(path: Path, otherwise: Any) -> Any:
     except ValueError as error:
         raise InvalidModel(f"cannot be loaded: {path.name}: {error}", f"{path.name} must be JSON.") from error
     if not isinstance(found, type(otherwise)):
-        raise InvalidModel(f"cannot be loaded: {path.name} holds {shown(found)}")
+        raise InvalidModel(
+            f"cannot be loaded: {path.name} holds {shown(found)}",
+            f"{path.name} must be as Sentence Transformers writes it.",
+        )
     return found
 
 
 def _length(given: object) -> int | None:
     if given is None or (isinstance(given, int) and given > 0):
         return given
-    raise InvalidModel(f"cannot be loaded: max_seq_length is {shown(given)}")
+    raise InvalidModel(
+        f"cannot be loaded: max_seq_length is {shown(given)}",
+        "It is a number of tokens, at least 1, or null.",
+    )
 
 
 def _check_modules(modules: list[Any]) -> None:

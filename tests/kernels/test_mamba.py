@@ -184,3 +184,26 @@ def test_what_it_does_not_take(vectors, order):
         attend(mechanism, queries[0], keys, positions=order.at(), num_heads=2)
     with pytest.raises(InvalidOption, match="values are given, selective_ssm with a model makes its own"):
         list(outputs(Settings(mechanism, 6), queries, keys, keys, place=lambda _: order.at()))
+
+
+class CanceledError(Exception):
+    """What the checkpoint of a canceled caller raises."""
+
+
+@pytest.mark.parametrize("what", ["search", "outputs"])
+def test_it_can_be_canceled_between_stretches_of_rows(vectors, order, what):
+    queries, keys = vectors
+    mechanism = trained(SSM, weights(10, 6, 600, 16, 2))
+    calls = []
+
+    def checkpoint():
+        calls.append(None)
+        if len(calls) == 2:
+            raise CanceledError
+
+    with pytest.raises(CanceledError):
+        if what == "search":
+            attend(mechanism, queries[0], keys, positions=order.at(), checkpoint=checkpoint)
+        else:
+            settings = Settings(mechanism, 6)
+            list(outputs(settings, queries, keys, None, place=lambda _: order.at(), checkpoint=checkpoint))

@@ -122,8 +122,9 @@ def test_a_folder_that_asks_for_more_is_refused(
     folder: Path, name: str, content: object, message: str
 ) -> None:
     write(folder, name, content)
-    with pytest.raises(InvalidModel, match=message):
+    with pytest.raises(InvalidModel, match=message) as caught:
         load(folder)
+    assert caught.value.hint
 
 
 def test_a_file_that_is_no_json_is_named(folder: Path) -> None:
