@@ -14,6 +14,7 @@ import pytest
 import ruattn_fdw
 
 ROOT = Path(__file__).parents[2]
+LISTED = re.compile(r"^MECHANISMS\b.*?^\)\n", re.MULTILINE | re.DOTALL)
 STEP = re.compile(r"^\d+\. `([\w/.]+)`:.*?\n   ```python\n(.*?)^   ```$", re.MULTILINE | re.DOTALL)
 
 
@@ -31,7 +32,9 @@ def test_the_example_passes_its_own_test(files: dict[str, str], tmp_path: Path) 
     [mechanism, registry, test] = files
     (package / mechanism).write_text(files[mechanism])
     text = (package / registry).read_text()
-    (package / registry).write_text(text.replace("\n\n\ndef ", f"\n\n{files[registry]}\n\ndef ", 1))
+    found = LISTED.search(text)
+    assert found is not None
+    (package / registry).write_text(f"{text[: found.end()]}\n{files[registry]}{text[found.end() :]}")
     (tmp_path / "test_it.py").write_text(files[test])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     run = subprocess.run(
