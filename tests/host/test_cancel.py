@@ -57,6 +57,15 @@ def canceled(session: Connection[Any], asked: Callable[[], float]) -> float:
     return done - asked()
 
 
+def await_search(other: Connection[Any], pid: int) -> None:
+    """Until that session runs a statement: a cancel that comes before it is lost."""
+    deadline = time.monotonic() + 20
+    while not other.execute(
+        "SELECT FROM pg_stat_activity WHERE pid = %s AND state = 'active'", [pid]
+    ).rowcount:
+        assert time.monotonic() < deadline, "the search never began"
+
+
 @pytest.mark.slow
 def test_statement_timeout_in_every_phase(session: Connection[Any], phases: dict[str, float]) -> None:
     for phase, seconds in phases.items():
@@ -72,14 +81,16 @@ def test_statement_timeout_in_every_phase(session: Connection[Any], phases: dict
 def test_pg_cancel_backend_in_every_phase(
     big: str, session: Connection[Any], phases: dict[str, float]
 ) -> None:
+    pid = session.info.backend_pid
     with psycopg.connect(big, autocommit=True) as other:
         for phase, seconds in phases.items():
             asked: list[float] = []
 
             def cancel(seconds: float = seconds, asked: list[float] = asked) -> None:
+                await_search(other, pid)
                 time.sleep(seconds)
                 asked.append(time.monotonic())
-                other.execute("SELECT pg_cancel_backend(%s)", [session.info.backend_pid])
+                other.execute("SELECT pg_cancel_backend(%s)", [pid])
 
             thread = threading.Thread(target=cancel)
             thread.start()
