@@ -39,7 +39,8 @@ class Leftovers:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
-        self._staying = self.count()["sessions"]
+        with psycopg.connect(server.uri(), autocommit=True) as session:
+            self._staying = self._sessions(session)
 
     def count(self) -> Mapping[str, int]:
         """How many of each there are; a session that counts is not counted."""
