@@ -190,9 +190,17 @@ class CanceledError(Exception):
     """What the checkpoint of a canceled caller raises."""
 
 
-@pytest.mark.parametrize("what", ["search", "outputs"])
+def search(mechanism, queries, keys, place, checkpoint):
+    attend(mechanism, queries[0], keys, positions=place, checkpoint=checkpoint)
+
+
+def run(mechanism, queries, keys, place, checkpoint):
+    settings = Settings(mechanism, 6)
+    list(outputs(settings, queries, keys, None, place=lambda _: place, checkpoint=checkpoint))
+
+
+@pytest.mark.parametrize("what", [search, run])
 def test_it_can_be_canceled_between_stretches_of_rows(vectors, order, what):
-    queries, keys = vectors
     mechanism = trained(SSM, weights(10, 6, 600, 16, 2))
     calls = []
 
@@ -202,8 +210,4 @@ def test_it_can_be_canceled_between_stretches_of_rows(vectors, order, what):
             raise CanceledError
 
     with pytest.raises(CanceledError):
-        if what == "search":
-            attend(mechanism, queries[0], keys, positions=order.at(), checkpoint=checkpoint)
-        else:
-            settings = Settings(mechanism, 6)
-            list(outputs(settings, queries, keys, None, place=lambda _: order.at(), checkpoint=checkpoint))
+        what(mechanism, *vectors, order.at(), checkpoint)
