@@ -108,9 +108,16 @@ def test_an_interrupt_stops_the_model_and_is_raised(rerank_models: Path) -> None
     assert time.monotonic() - begun < 1
 
 
-def test_what_gives_no_relevance_is_refused(rerank_models: Path) -> None:
-    with pytest.raises(InvalidModel, match="gives 2 numbers for each pair, not one"):
-        load(rerank_models / "two").score(QUERY, ["some text"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("labels", "gives 16 x 2 numbers for each pair, not one"),
+        ("two", "gives 2 numbers for each pair, not one"),
+    ],
+)
+def test_what_gives_no_relevance_is_refused(rerank_models: Path, name: str, message: str) -> None:
+    with pytest.raises(InvalidModel, match=message):
+        load(rerank_models / name).score(QUERY, ["some text"])
 
 
 def test_best_rows_and_equal_ones_by_id() -> None:

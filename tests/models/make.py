@@ -53,13 +53,11 @@ def node(kind: str, inputs: str, output: str, **attributes: object) -> Node:
 def write(
     name: str,
     nodes: list[Node],
-    shape: list[object],
+    outputs: dict[str, list[object]],
     constants: dict[str, np.ndarray],
     inputs: tuple[str, ...] = INPUTS,
-    more: dict[str, list[object]] | None = None,
 ) -> None:
-    """A model of these inputs (b, t) whose first output is `logits`; more: the shapes of others by name."""
-    outputs = {"logits": shape, **(more or {})}
+    """A model of these inputs (b, t), with the shapes of its outputs by name."""
     graph = helper.make_graph(
         nodes,
         name,
@@ -125,19 +123,23 @@ def overlap() -> None:
         node("Mul", "share scale", "scaled_share"),
         node("Add", "scaled_share shift", "logits"),
     ]
-    write("overlap", nodes, ["b", 1], constants)
+    write("overlap", nodes, {"logits": ["b", 1]}, constants)
 
 
 def embedding() -> None:
-    """Models of vectors (1, the root of the token's number), and of the largest elements of these."""
+    """Models of vectors (1, the root of the token's number), and of the largest elements of these.
+
+    `labels` has the former too, but calls them logits, as a model does that labels tokens.
+    """
     numbers = np.arange(VOCABULARY, dtype=np.float32)
     words = np.stack([numbers > 0, np.sqrt(numbers)], axis=1).astype(np.float32)
-    by_token = node("Gather", "words input_ids", "logits")
-    write("tokens", [by_token], ["b", "t", 2], {"words": words})
-    largest = node("ReduceMax", "logits", "sentence_embedding", axes=[1], keepdims=0)
-    write(
-        "texts", [by_token, largest], ["b", "t", 2], {"words": words}, more={"sentence_embedding": ["b", 2]}
-    )
+    by_token = node("Gather", "words input_ids", "last_hidden_state")
+    outputs: dict[str, list[object]] = {"last_hidden_state": ["b", "t", 2]}
+    write("tokens", [by_token], outputs, {"words": words})
+    largest = node("ReduceMax", "last_hidden_state", "sentence_embedding", axes=[1], keepdims=0)
+    write("texts", [by_token, largest], {**outputs, "sentence_embedding": ["b", 2]}, {"words": words})
+    labels = node("Gather", "words input_ids", "logits")
+    write("labels", [labels], {"logits": ["b", "t", 2]}, {"words": words})
 
 
 def refused() -> None:
@@ -147,12 +149,12 @@ def refused() -> None:
         node("Cast", "token_type_ids", "second", to=TensorProto.FLOAT),
         node("ReduceSum", "second last", "count", keepdims=1),
     ]
-    write("two", [*token_types, node("Concat", "count count", "logits", axis=1)], ["b", 2], last)
+    write("two", [*token_types, node("Concat", "count count", "logits", axis=1)], {"logits": ["b", 2]}, last)
     cast = node("Cast", "pixels", "logits", to=TensorProto.FLOAT)
-    write("pixels", [cast], ["b", "t"], {}, ("pixels",))
+    write("pixels", [cast], {"logits": ["b", "t"]}, {}, ("pixels",))
     few = {**last, "few": np.array(20, np.float32)}
     nodes = [*token_types, node("Sub", "few count", "left"), node("Log", "left", "logits")]
-    write("not_a_number", nodes, ["b", 1], few)
+    write("not_a_number", nodes, {"logits": ["b", 1]}, few)
 
 
 def slow() -> None:
@@ -168,7 +170,7 @@ def slow() -> None:
         node("ReduceMax", "m1000", "still_nothing", keepdims=0),
         node("Add", "sums still_nothing", "logits"),
     ]
-    write("slow", nodes, ["b", 1], constants, ("input_ids",))
+    write("slow", nodes, {"logits": ["b", 1]}, constants, ("input_ids",))
 
 
 if __name__ == "__main__":

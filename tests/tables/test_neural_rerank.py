@@ -198,7 +198,7 @@ def test_a_changed_model_is_loaded_anew(articles: Connection, rerank_models: Pat
 def test_an_unknown_model_is_refused_with_those_that_are_offered(refused: Callable[..., Diagnostic]) -> None:
     error = refused("model = 'overlapp'")
     assert (error.sqlstate, error.message_primary) == ("42704", 'there is no model "overlapp"')
-    assert (error.message_hint or "").startswith('Perhaps you meant "overlap". Valid models: not_a_number, ')
+    assert (error.message_hint or "").startswith('Perhaps you meant "overlap". Valid models: labels, ')
 
 
 def test_a_path_is_no_model(refused: Callable[..., Diagnostic], rerank_models: Path) -> None:
