@@ -44,7 +44,7 @@ def read(uri: str, table: str, stop: threading.Event, wrong: list[Any]) -> tuple
             while not (stop.is_set() or session.closed):
                 try:
                     found = session.execute(TOTAL.format(table).encode()).fetchall()
-                except psycopg.errors.SerializationFailure:
+                except psycopg.OperationalError:
                     conflicts += 1
                     continue
                 answers += 1
