@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -38,10 +39,10 @@ class GaussianScorer:
 
 
 def _divisor(width: int, temperature: float, options: Options) -> float:
-    """2 h^2 temperature; h is width^(1/4) unless given."""
+    """2 h^2 temperature, not below the smallest normal number; h is width^(1/4) unless given."""
     bandwidth = options["bandwidth"]
     square = math.sqrt(width) if bandwidth is None else float(bandwidth) * float(bandwidth)
-    return 2 * square * temperature
+    return max(2 * square * temperature, sys.float_info.min)
 
 
 def gaussian_scorer(query: F64, temperature: float, options: Options, dtype: type) -> GaussianScorer:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruattn_fdw.kernels.attend import attend
+from ruattn_fdw.kernels.errors import NumericOverflow
 from ruattn_fdw.kernels.registry import find
 from samples import sample
 from scoring_twins import gaussian_kernel
@@ -35,6 +36,12 @@ def test_a_key_like_the_query_has_the_logit_0():
     weights = attend(find("gaussian_kernel"), query, keys)
     assert weights.logit[7] == 0
     assert weights.logit.max() == 0
+
+
+def test_a_bandwidth_whose_square_is_no_number_overflows():
+    query = np.array([0.5, -0.5], np.float32)
+    with pytest.raises(NumericOverflow):
+        attend(find("gaussian_kernel"), query, np.stack([query, -query]), options={"bandwidth": 1e-300})
 
 
 def test_near_keys_far_from_the_origin_keep_their_distances():
