@@ -342,13 +342,26 @@ input_from_python(PyObject *value, Oid type, int32 typmod)
 	return OidInputFunctionCall(function, text, ioparam, typmod);
 }
 
+static bool
+is_number(PyObject *value)
+{
+	return PyLong_Check(value) || PyFloat_Check(value);
+}
+
+static bool
+holds_array(Oid type)
+{
+	return OidIsValid(get_element_type(type)) || host_is_attention_vector(type);
+}
+
+/* What has another form than values of the type is given as text. */
 Datum
 host_from_python(PyObject *value, Oid type, int32 typmod, bool *isnull)
 {
 	*isnull = (value == Py_None);
 	if (*isnull)
 		return (Datum) 0;
-	if (PyUnicode_Check(value))
+	if (PyUnicode_Check(value) || PyDict_Check(value) || (is_number(value) && holds_array(type)))
 		return input_from_python(value, type, typmod);
 	switch (type)
 	{

@@ -16,9 +16,10 @@ NUMBERS = (*INTEGER_TYPES, "real", "double precision", "numeric", "boolean")
 
 def check_results(table: Table, served: Mapping[str, str], types: Mapping[str, str]) -> None:
     """Raise for a column that cannot hold the result which it shows; served: declared result by column."""
-    declared = {result.name: result.type for result in table.results}
+    # what ids are is not known before the source is
+    declared = {result.name: result.type for result in table.results if result.named_by is None}
     for name, result in served.items():
-        if types[name] and not _holds(declared[result], types[name]):
+        if types[name] and result in declared and not _holds(declared[result], types[name]):
             raise _mismatch(name, types[name], declared[result])
 
 
@@ -28,13 +29,14 @@ def check_parameters(table: Table, types: Mapping[str, str], options: Mapping[st
         given = types.get(parameter.name)
         if not given or parameter.id_of is not None:
             continue
-        is_document = parameter.type == "jsonb" or _is_array(parameter.type)
-        fits = _holds_document(given) if is_document else _holds(parameter.type, given)
+        is_document = parameter.type == "jsonb" or is_array(parameter.type)
+        fits = _holds_document(parameter.type, given) if is_document else _holds(parameter.type, given)
         if not fits and (parameter.name in options or not is_document):
             raise _mismatch(parameter.name, given, parameter.type)
 
 
-def _is_array(type_name: str) -> bool:
+def is_array(type_name: str) -> bool:
+    """Whether this is the name of an array type, of ours too."""
     return type_name.endswith("[]") or _is_floats(type_name)
 
 
@@ -51,12 +53,14 @@ def _holds(declared: str, given: str) -> bool:
     if declared == "jsonb":
         return given in ("jsonb", "json", "text")
     rounded = declared in ("real", "double precision") and given in INTEGER_TYPES
-    return not (_is_array(given) or rounded)
+    return not (is_array(given) or rounded)
 
 
-def _holds_document(given: str) -> bool:
+def _holds_document(declared: str, given: str) -> bool:
     """Whether a column of a type can show an array or a JSON object, at least as text."""
-    return _is_floats(given) or not (given.endswith("[]") or given in NUMBERS)
+    if given.endswith("[]"):
+        return declared != "jsonb" and _is_floats(given)
+    return given not in NUMBERS
 
 
 def _mismatch(name: str, given: str, declared: str) -> AttentionError:

@@ -9,8 +9,10 @@ import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.arrays import array_literal, read_integers
+from ruattn_fdw.column_types import is_array
 from ruattn_fdw.declaration import INTEGER_TYPES, Parameter
 from ruattn_fdw.errors import AttentionError
+from ruattn_fdw.host_api import ColumnInfo
 from ruattn_fdw.values import read_integer
 
 ID = Parameter("id", "bigint", "id of a row of the source")
@@ -62,12 +64,16 @@ def number_of(values: np.ndarray | str) -> int:
     return values.count(",") + 1 if isinstance(values, str) else len(values)
 
 
-def check_type(relation: str, column: str, type_name: str, id_type: str) -> None:
-    """Raise if a table whose ids have the type `id_type`, an integer type, cannot show ids of a column."""
-    if id_type in INTEGER_TYPES:
+def check_type(relation: str, column: ColumnInfo, id_type: str) -> None:
+    """Raise if a table whose ids have the type `id_type` cannot show ids of a column.
+
+    An integer type shows integers only, and an array type none.
+    """
+    kind = column.type_name
+    if is_array(id_type) if column.kind == "integer" else id_type in INTEGER_TYPES:
         raise AttentionError(
-            f"{relation}.{column} has type {type_name}, the ids of this table have type {id_type}",
+            f"{relation}.{column.name} has type {kind}, the ids of this table have type {id_type}",
             sqlstate="0A000",
             hint="Give another id_column, or create a foreign table of your own "
-            f"with an id column of type {type_name}.",
+            f"with an id column of type {kind}.",
         )

@@ -169,8 +169,7 @@ def choose_id_column(
         )
     if column is None:
         raise no_such_column(relation.name, name, integers)
-    if column.kind != "integer":
-        check_type(relation.name, column.name, column.type_name, id_type)
+    check_type(relation.name, column, id_type)
     return column
 
 

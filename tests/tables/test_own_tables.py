@@ -346,8 +346,6 @@ def test_explain_shows_ids_of_other_types(db: Connection[Any]) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ("id text[]", 'column "id" has type text[], which cannot hold values of type bigint'),
-        ("id real[]", 'column "id" has type real[], which cannot hold values of type bigint'),
         ("score int", 'column "score" has type integer, which cannot hold values of type real'),
         ("head_scores text", 'column "head_scores" has type text, which cannot hold values of type real[]'),
         (
@@ -363,6 +361,7 @@ def test_explain_shows_ids_of_other_types(db: Connection[Any]) -> None:
             'column "temperature" has type integer, which cannot hold values of type double precision',
         ),
         ("options int", 'column "options" has type integer, which cannot hold values of type jsonb'),
+        ("options real[]", 'column "options" has type real[], which cannot hold values of type jsonb'),
     ],
 )
 def test_a_column_must_be_able_to_hold_what_it_shows(
@@ -372,6 +371,30 @@ def test_a_column_must_be_able_to_hold_what_it_shows(
     error = fails("SELECT * FROM own")
     assert (error.sqlstate, message) == ("42804", error.diag.message_primary)
     assert "ALTER COLUMN" in str(error.diag.message_hint)
+
+
+@pytest.mark.bundled
+def test_ids_may_be_arrays_where_those_of_the_source_are(db: Connection[Any], fails: Failure) -> None:
+    made = "SELECT ARRAY[i, -i] AS id, i AS place, ARRAY[i, 1]::real[] AS v FROM generate_series(1, 3) i"
+    db.execute(f"CREATE TABLE keyed AS {made}".encode())
+    options = "operation 'mha_search', table_name 'keyed', query '{1,0}', num_heads '1'"
+    create(db, "id int[]", options)
+    assert fetch(db, "SELECT id FROM own") == [([3, -3],), ([2, -2],), ([1, -1],)]
+    create(db, "id int[]", f"{options}, id_column 'place'")
+    error = fails("SELECT id FROM own")
+    assert error.sqlstate == "0A000"
+    assert "keyed.place has type integer, the ids of this table have type integer[]" in str(error)
+
+
+@pytest.mark.bundled
+@pytest.mark.parametrize("columns", ["id int[], place int", "place int, options attention_vector"])
+def test_a_value_of_another_form_than_its_column_is_given_as_text(
+    db: Connection[Any], fails: Failure, columns: str
+) -> None:
+    db.execute("CREATE TABLE placed AS SELECT 1 AS place, '{1,1}'::real[] AS v")
+    options = "operation 'mha_search', table_name 'placed', id_column 'place', query '{1,0}'"
+    create(db, columns, f"{options}, attention_type 'dot', options '{{\"scale\": 1}}'")
+    assert fails("SELECT * FROM own").sqlstate == "22P02"
 
 
 def test_a_null_id_is_an_error(db: Connection[Any], fails: Failure) -> None:
