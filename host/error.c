@@ -78,10 +78,16 @@ capture(MemoryContext caller)
 	if (exception != NULL)
 	{
 		PyObject   *sqlstate = PyUnicode_FromString(unpack_sql_state(pending_error->sqlerrcode));
+		const char *text = pending_error->context ? pending_error->context : "";
+		PyObject   *context = PyUnicode_DecodeUTF8(text, strlen(text), "replace");
 
-		if (sqlstate != NULL)
+		if (sqlstate != NULL && context != NULL)
+		{
 			PyObject_SetAttrString(exception, "sqlstate", sqlstate);
+			PyObject_SetAttrString(exception, "context", context);
+		}
 		Py_XDECREF(sqlstate);
+		Py_XDECREF(context);
 		PyErr_SetObject(host_error_class(), exception);
 		Py_DECREF(exception);
 	}
@@ -218,6 +224,30 @@ sqlstate_code(const char *text)
 	return MAKE_SQLSTATE(text[0], text[1], text[2], text[3], text[4]);
 }
 
+/*
+ * What Python has put before the message of the PostgreSQL error that it
+ * passes on, and then its context as Python has cut it; clears the exception.
+ */
+static void
+take_prefix(ErrorData *error)
+{
+	PyObject   *type;
+	PyObject   *value;
+	PyObject   *trace;
+	char	   *prefix = NULL;
+
+	PyErr_Fetch(&type, &value, &trace);
+	PyErr_NormalizeException(&type, &value, &trace);
+	if (value != NULL && (prefix = copy_attribute(value, "prefix")) != NULL)
+	{
+		error->message = psprintf("%s%s", to_server(prefix), error->message);
+		error->context = to_server(copy_attribute(value, "context"));
+	}
+	Py_XDECREF(type);
+	Py_XDECREF(value);
+	Py_XDECREF(trace);
+}
+
 /* The current Python exception, or the pending PostgreSQL error, as an ERROR. */
 void
 host_raise(void)
@@ -229,7 +259,7 @@ host_raise(void)
 		ErrorData  *error = pending_error;
 
 		pending_error = NULL;
-		PyErr_Clear();
+		take_prefix(error);
 		ReThrowError(error);
 	}
 	complaint = take_exception();

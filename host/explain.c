@@ -83,8 +83,9 @@ hostExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	HostTable  *table = host_table(RelationGetRelid(node->ss.ss_currentRelation));
 	MemoryContext owner = AllocSetContextCreate(CurrentMemoryContext, "ruattn explain", ALLOCSET_SMALL_SIZES);
 	PyObject   *quals = shown_quals(owner, node);
+	PyObject   *verbose = es->verbose ? Py_True : Py_False;
 
-	show_lines(owner, PyObject_CallFunctionObjArgs(host_bridge()->explain, table->handler, quals, NULL), es);
+	show_lines(owner, PyObject_CallFunctionObjArgs(host_bridge()->explain, table->handler, quals, verbose, NULL), es);
 	if (es->analyze && host_scan_python(scan) != NULL)
 		show_lines(owner, PyObject_CallMethod(host_scan_python(scan), "report", NULL), es);
 	MemoryContextDelete(owner);

@@ -332,7 +332,7 @@ static PyMethodDef methods[] = {
 	{"columns", module_columns, METH_VARARGS, "columns(oid) -> [(name, type_name, kind, whether the caller may read it)]"},
 	{"primary_key", module_primary_key, METH_VARARGS, "primary_key(oid) -> name of its only column | None"},
 	{"select", host_select, METH_VARARGS,
-	"select(sql, kinds, label, args=()) -> (columns, rows, skipped), under the caller's snapshot and privileges"},
+	"select(sql, kinds, label, args=(), explain=False) -> (columns, rows, skipped), under the caller's snapshot and privileges"},
 	{"caller", module_caller, METH_NOARGS, "caller() -> (oid of the database, oid of the role in effect)"},
 	{"source", host_source, METH_VARARGS,
 	"source(oid, columns) -> (why no copy may be kept | None, only a SELECT tells which rows, identity, leaves, "

@@ -14,6 +14,7 @@ typedef struct SelectReceiver
 	DestReceiver receiver;
 	const char *sql;			/* UTF-8 */
 	PyObject   *arguments;		/* tuple */
+	bool		explain;		/* EXPLAIN is a utility, which is never read-only to SPI */
 	RowColumns	rows;
 } SelectReceiver;
 
@@ -75,7 +76,7 @@ bind_arguments(PyObject *args, Oid *types)
 	return params;
 }
 
-/* ---- select(sql, kinds, label, args=()) ---- */
+/* ---- select(sql, kinds, label, args=(), explain=False) ---- */
 
 static void
 run_select(void *arg)
@@ -90,7 +91,7 @@ run_select(void *arg)
 	for (int i = 0; i < nargs; i++)
 		types[i] = argument_type(PyTuple_GET_ITEM(state->arguments, i));
 	options.params = bind_arguments(state->arguments, types);
-	options.read_only = true;
+	options.read_only = !state->explain;
 	options.dest = &state->receiver;
 
 	SPI_connect();
@@ -110,14 +111,16 @@ host_select(PyObject *self, PyObject *args)
 	PyObject   *kinds;
 	PyObject   *list;
 	PyObject   *result = NULL;
+	int			explain = false;
 	SelectReceiver state = {
 		.receiver = {.receiveSlot = receive_row, .rStartup = start_rows,
 		.rShutdown = ignore_receiver, .rDestroy = ignore_receiver, .mydest = DestNone},
 	};
 
-	if (!PyArg_ParseTuple(args, "sO!s|O!:select", &state.sql, &PyTuple_Type, &kinds, &state.rows.label,
-						  &PyTuple_Type, &state.arguments))
+	if (!PyArg_ParseTuple(args, "sO!s|O!p:select", &state.sql, &PyTuple_Type, &kinds, &state.rows.label,
+						  &PyTuple_Type, &state.arguments, &explain))
 		return NULL;
+	state.explain = explain;
 	state.arguments = state.arguments ? Py_NewRef(state.arguments) : PyTuple_New(0);
 	if (state.arguments != NULL && host_columns_open(&state.rows, kinds) && host_guard(run_select, &state) &&
 		(list = host_columns_result(&state.rows)) != NULL)

@@ -67,6 +67,10 @@ class AttentionTable(ForeignDataWrapper):
         """Lines for EXPLAIN; values may still be unknown."""
         return []
 
+    def details(self, arguments: Arguments) -> list[tuple[str, object]]:
+        """Further lines for EXPLAIN (VERBOSE)."""
+        return []
+
     def arguments(self, quals: Mapping[str, object]) -> Arguments:
         """The parameters in effect under these quals."""
         return Arguments(self.layout.table, self.fixed, quals, locked=self.locked)

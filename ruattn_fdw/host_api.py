@@ -119,8 +119,14 @@ class Host(Protocol):
     def primary_key(self, oid: int) -> str | None:
         """The column of a single-column primary key."""
 
-    def select(self, sql: str, kinds: Sequence[str], label: str, args: Sequence[object]) -> Any:
-        """The result of a read-only SELECT."""
+    @property
+    def PostgresError(self) -> type[Exception]:  # noqa: N802
+        """What an error of PostgreSQL is under Python, with `sqlstate` and `context`."""
+
+    def select(
+        self, sql: str, kinds: Sequence[str], label: str, args: Sequence[object], explain: bool = False
+    ) -> Any:
+        """The result of a read-only SELECT, or of its EXPLAIN."""
 
     def caller(self) -> tuple[int, int]:
         """The database and the role in effect."""
@@ -190,7 +196,7 @@ BUNDLED, MULTICORN = "_ruattn_host", "ruattn_fdw.multicorn.host"
 @functools.cache
 def host() -> Host:
     """The host that runs this interpreter: the bundled one where it has put its module, else Multicorn2."""
-    return cast(Host, importlib.import_module(BUNDLED if BUNDLED in sys.modules else MULTICORN))
+    return cast(Host, importlib.import_module(BUNDLED if is_bundled() else MULTICORN))
 
 
 def relation(name: str) -> RelationInfo | None:
@@ -222,6 +228,25 @@ def select(
     """
     values, rows, skipped = host().select(sql, tuple(kinds), label, tuple(args))
     return list(values), int(rows), int(skipped)
+
+
+def explain(sql: str) -> list[str]:
+    """The lines of EXPLAIN (VERBOSE, COSTS OFF) of a SELECT."""
+    lines: list[str] = host().select(f"EXPLAIN (VERBOSE, COSTS OFF) {sql}", ("text",), "", (), True)[0][0]
+    return lines
+
+
+def is_bundled() -> bool:
+    """Whether the bundled host runs this interpreter."""
+    return BUNDLED in sys.modules
+
+
+def postgres_error() -> type[Exception]:
+    """What an error of PostgreSQL is under Python, with `sqlstate` and `context`.
+
+    It may be given a `prefix`, which then stands before its message, and must be raised again.
+    """
+    return host().PostgresError
 
 
 def version() -> str:
