@@ -254,6 +254,10 @@ class Mechanism:
         special = self.weigh or self.weigh_batch or self.scorer_of_ages
         return special is None and not self.hides(options)
 
+    def merges(self, operation: str, options: Options) -> bool:
+        """Whether answers over parts of the keys make up that over all of them, so that shards can answer."""
+        return self.pairwise(options) and (operation != "attention" or self.aggregate is weighted_sum)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The options that name a column of numbers beside the vectors."""

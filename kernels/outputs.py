@@ -40,18 +40,23 @@ SINGLE, _DOUBLE = 20.0, 1e6
 class Outputs:
     """Outputs of consecutive queries.
 
-    output (b, d_v). entropy (b,): that of the weights in nats, the mean over heads, NaN where they are no
+    output (b, d_v). entropies (b, H): those of each head's weights in nats, NaN where they are no
     distribution; None where not wanted.
     lse (b, H). empty (b,): queries that see no key, whose other fields mean nothing.
     """
 
     output: F32
-    entropy: F32 | None
+    entropies: F64 | None
     lse: F64
     empty: np.ndarray
 
     def __len__(self) -> int:
         return len(self.output)
+
+    @property
+    def entropy(self) -> F32 | None:
+        """The mean over the heads (b,)."""
+        return None if self.entropies is None else self.entropies.mean(axis=1).astype(np.float32)
 
 
 def outputs(
@@ -103,7 +108,7 @@ def _own_values(settings: Settings, queries: Floats, keys: KeySet, checkpoint: C
 
 def _of_no_keys(m: int, heads: int, width: int) -> Outputs:
     nothing = np.zeros((m, width), np.float32)
-    return Outputs(nothing, np.zeros(m, np.float32), np.full((m, heads), -np.inf), np.ones(m, bool))
+    return Outputs(nothing, np.zeros((m, heads)), np.full((m, heads), -np.inf), np.ones(m, bool))
 
 
 def _of_one(
@@ -131,7 +136,7 @@ def _of_one(
     table = weights.head_scores[:, None, seen]
     lse = np.full((1, settings.heads), np.nan) if weights.lse is None else weights.lse[None]
     output = _aggregated(settings, table, KeySet(values[seen]))
-    return Outputs(output, _entropy_of_kind(settings, table), lse, np.array([not len(seen)]))
+    return Outputs(output, _entropies_of_kind(settings, table), lse, np.array([not len(seen)]))
 
 
 def _of_layer(
@@ -166,7 +171,7 @@ def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet) -> Outp
     table = weights.head_scores
     lse = np.full((table.shape[1], settings.heads), np.nan)
     output = _aggregated(settings, table, values)
-    return Outputs(output, _entropy_of_kind(settings, table), lse, np.zeros(table.shape[1], bool))
+    return Outputs(output, _entropies_of_kind(settings, table), lse, np.zeros(table.shape[1], bool))
 
 
 def _by_products(
@@ -186,7 +191,7 @@ def _by_products(
         state = _normalise(settings, table)
         output = _aggregated(settings, table, values)
         lse = np.ascontiguousarray(state.lse.T)
-        yield Outputs(output, _entropy(table) if entropy else None, lse, np.zeros(len(many), bool))
+        yield Outputs(output, _entropies(table) if entropy else None, lse, np.zeros(len(many), bool))
 
 
 def _normalise(settings: Settings, table: Floats) -> State:
@@ -253,19 +258,19 @@ def _joined(output: Floats) -> F32:
     return np.ascontiguousarray(output.transpose(1, 0, 2).reshape(output.shape[1], -1), np.float32)
 
 
-def _entropy_of_kind(settings: Settings, table: Floats) -> F32:
-    """The entropy of weights that are a distribution; NaN for others, which have none."""
+def _entropies_of_kind(settings: Settings, table: Floats) -> F64:
+    """The entropies of weights that are a distribution; NaN for others, which have none."""
     if settings.mechanism.weight_kind == "S":
-        return np.full(table.shape[1], np.nan, np.float32)
-    return _entropy(table)
+        return np.full((table.shape[1], len(table)), np.nan)
+    return _entropies(table)
 
 
-def _entropy(table: Floats) -> F32:
-    """The mean over heads (b,) of the entropy of weights (H, b, n), in nats; rows of nothing have none."""
+def _entropies(table: Floats) -> F64:
+    """The entropies (b, H) of weights (H, b, n), in nats; rows of nothing have none."""
     tiny = np.finfo(table.dtype).tiny
     terms: Floats = table * np.log(np.maximum(table, tiny))
-    result: F32 = -terms.sum(axis=2, dtype=np.float64).mean(axis=0).astype(np.float32)
-    return np.maximum(result, 0)
+    result: F64 = np.maximum(-terms.sum(axis=2, dtype=np.float64).T, 0)
+    return result
 
 
 def windows(n: int, size: int, stride: int) -> list[tuple[int, int]]:
