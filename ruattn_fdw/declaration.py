@@ -108,7 +108,8 @@ class SourceRow:
 class Table:
     """A virtual table. `order` lists the single-column orders of arriving rows, as (column, descending).
 
-    With `source_row` a user's own table may have further columns, read from the row of the source.
+    With `source_row` a user's own table may have further columns, read from the row of the source. sharded:
+    the parameter that names the relation which may lie on shards, None where none may.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Table:
     order: tuple[tuple[str, bool], ...] = ()
     example: str = ""
     source_row: SourceRow | None = None
+    sharded: str | None = None
 
     def columns(self) -> Iterator[Result | Parameter]:
         """Every column in the order of the DDL: results, then parameters."""

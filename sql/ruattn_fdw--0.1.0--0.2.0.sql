@@ -42,8 +42,11 @@ COMMENT ON COLUMN ruattn_weights.fitted_rows IS 'rows that it was fitted to, NUL
 COMMENT ON COLUMN ruattn_weights.stored_at IS 'when it was stored';
 SELECT pg_catalog.pg_extension_config_dump('ruattn_weights', '');
 COMMENT ON COLUMN mha_search.model IS 'PARAMETER (optional): name of a set in ruattn_weights; without it nothing is learned';
+COMMENT ON COLUMN mha_search.options IS 'PARAMETER (optional): the mechanism''s own parameters, as attention_types lists them, and shards, schemas with the imported tables of other servers: {"shards": ["s1", "s2"]}';
 COMMENT ON COLUMN attention.model IS 'PARAMETER (optional): name of a set in ruattn_weights; without it nothing is learned';
+COMMENT ON COLUMN attention.options IS 'PARAMETER (optional): the mechanism''s own parameters, as attention_types lists them, and shards, schemas with the imported tables of other servers: {"shards": ["s1", "s2"]}';
 COMMENT ON COLUMN cross_attention.model IS 'PARAMETER (optional): name of a set in ruattn_weights; without it nothing is learned';
+COMMENT ON COLUMN cross_attention.options IS 'PARAMETER (optional): the mechanism''s own parameters, as attention_types lists them, and shards, schemas with the imported tables of other servers: {"shards": ["s1", "s2"]}';
 COMMENT ON COLUMN sliding_attention.model IS 'PARAMETER (optional): name of a set in ruattn_weights; without it nothing is learned';
 COMMENT ON COLUMN gat_search.model IS 'PARAMETER (optional): name of a set in ruattn_weights; without it nothing is learned';
 COMMENT ON COLUMN moe_route.model IS 'PARAMETER (optional): name of a set in ruattn_weights; without it nothing is learned';

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ruattn_fdw import host_api
-from ruattn_fdw.errors import NO_SUCH_COLUMN, AttentionError, choices
+from ruattn_fdw.errors import NO_SUCH_COLUMN, NOT_SUPPORTED, AttentionError, choices
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
+from ruattn_fdw.shard_options import schemas_of
 from ruattn_fdw.source.batch import Batch, pieces, python_values
 from ruattn_fdw.source.ids import as_ids, find_id_type
 from ruattn_fdw.source.relation import Source, find_relation, names_of
@@ -56,6 +57,12 @@ def _source_of(arguments: Arguments, names: Sequence[str]) -> Source:
             f"and there is no {row.relation} to read it from",
             sqlstate=NO_SUCH_COLUMN,
             hint=f"Give {row.relation}, or leave the column out.",
+        )
+    if row.relation == arguments.table.sharded and schemas_of(arguments):
+        raise AttentionError(
+            f'column "{names[0]}" would be read from {arguments[row.relation]}, which lies on shards',
+            sqlstate=NOT_SUPPORTED,
+            hint="Import that relation of each shard too, and join the answer with a UNION ALL of them.",
         )
     relation = find_relation(arguments[row.relation])
     found = host_api.columns(relation.oid)

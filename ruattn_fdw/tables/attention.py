@@ -15,15 +15,17 @@ from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.kernels.mechanism import Mechanism
+from ruattn_fdw.kernels.merge import share_of_entropy
 from ruattn_fdw.kernels.outputs import Outputs, outputs
 from ruattn_fdw.kernels.positions import Positions
 from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
+from ruattn_fdw.shard_options import asked_as_shard, schemas_of
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows, check_dimensions
-from ruattn_fdw.tables import models, naming, ordering, shared
+from ruattn_fdw.tables import models, naming, ordering, sharded_attention, sharding, shared
 from ruattn_fdw.tables.answers import name_row
 from ruattn_fdw.tables.mha_search import (
     COST_OF_READING_A_ROW,
@@ -81,12 +83,13 @@ ATTENTION = Table(
         shared.TEMPERATURE,
         shared.CANDIDATES,
         shared.MODEL,
-        shared.OPTIONS,
+        shared.OPTIONS_AND_SHARDS,
     ),
     order=(("query_id", False),),
     example="SELECT output FROM attention WHERE table_name = 'documents' AND "
     "query = (SELECT embedding FROM documents WHERE id = 1)",
     source_row=SourceRow("query_id", "query_table", "query_id_column", "query_column"),
+    sharded="table_name",
 )
 
 
@@ -99,6 +102,12 @@ class Attention(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read all, then attend as far as rows are asked for."""
+        if schemas := schemas_of(arguments):
+            asking = query_source(arguments, None)
+            queries = _one_query(arguments) if asking is None else _sorted(asking, memo, report)
+            return sharded_attention.attend_shards(
+                ATTENTION, arguments, schemas, queries, asking is not None, wanted, report
+            )
         mechanism = shared.settle_mechanism(arguments, ATTENTION.name)
         options = shared.kernel_settings(mechanism, arguments)["options"]
         with report.timing("check"):
@@ -132,7 +141,8 @@ class Attention(AttentionTable):
             checkpoint=host_api.check_interrupts,
         )
         made = (models.project_output(mechanism, block) for block in blocks)
-        return _emit(made, queries, asking is not None, partial(name_row, source, keys), report)
+        share = _shown_entropy(arguments)
+        return _emit(made, queries, asking is not None, partial(name_row, source, keys), share, report)
 
     def cost(self, arguments: Arguments) -> Cost:
         """Every query is compared with every key."""
@@ -142,9 +152,16 @@ class Attention(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, sources and parameters in effect."""
+        if schemas := schemas_of(arguments):
+            return sharding.explained(arguments, schemas, ATTENTION)
         mechanism = shared.explain_mechanism(arguments, ATTENTION.name)
         lines = [mechanism, *explain_source(arguments, ATTENTION.name), *_explain_queries(arguments)]
         return [*lines, ("Parameters", arguments.summary())]
+
+    def details(self, arguments: Arguments) -> list[tuple[str, object]]:
+        """What is sent to shards for each query."""
+        schemas = schemas_of(arguments)
+        return sharded_attention.details(ATTENTION, arguments, schemas) if schemas else []
 
 
 def settle_sources(arguments: Arguments, mechanism: Mechanism, options: Options) -> Source:
@@ -156,8 +173,11 @@ def settle_sources(arguments: Arguments, mechanism: Mechanism, options: Options)
     return companions.with_values(source, arguments["value_column"])
 
 
-def query_source(arguments: Arguments, source: Source) -> Source | None:
-    """The relation whose rows ask, with the column of the order if it has one; None for a single query."""
+def query_source(arguments: Arguments, source: Source | None) -> Source | None:
+    """The relation whose rows ask, with the column of the order if it has one; None for a single query.
+
+    source: that of the keys, None where shards have it.
+    """
     if arguments["query_table"] is None:
         for name in ("query_column", "query_id_column"):
             if arguments[name] is not None:
@@ -167,7 +187,7 @@ def query_source(arguments: Arguments, source: Source) -> Source | None:
                 )
         return None
     asking = _query_table(arguments)
-    order_column = source.order_column
+    order_column = None if source is None else source.order_column
     has_it = order_column is not None and companions.is_orderable(asking, order_column)
     return companions.with_order(asking, str(order_column)) if has_it else asking
 
@@ -217,11 +237,28 @@ def _places(
     return place
 
 
+def _shown_entropy(arguments: Arguments) -> Callable[[Outputs], np.ndarray | None]:
+    """The entropy of a block's weights, or as a shard, what they add to that over all shards."""
+    asked = asked_as_shard(arguments)
+    if asked is None or asked.normaliser is None:
+        return lambda block: block.entropy
+    normaliser = asked.normaliser
+
+    def share(block: Outputs) -> np.ndarray | None:
+        if block.entropies is None:
+            return None
+        added: np.ndarray = share_of_entropy(block.lse, block.entropies, normaliser).mean(axis=1)
+        return added.astype(np.float32)
+
+    return share
+
+
 def _emit(
     blocks: Iterator[Outputs],
     queries: Rows,
     named: bool,
     row_names: Callable[[int], str],
+    shown_entropy: Callable[[Outputs], np.ndarray | None],
     report: Report,
 ) -> Iterator[Batch]:
     """A batch for each block of outputs; where a query sees no key, all but its id is NULL."""
@@ -233,11 +270,11 @@ def _emit(
             return
         rows = np.arange(start, start + len(block))
         start += len(block)
-        seen = ~block.empty
+        seen, entropy = ~block.empty, shown_entropy(block)
         columns = {
             "query_id": queries.shown_ids(rows) if named else (None,),
             "output": (block.output, seen),
-            "entropy": (None,) if block.entropy is None else (block.entropy, seen & ~np.isnan(block.entropy)),
+            "entropy": (None,) if entropy is None else (entropy, seen & ~np.isnan(entropy)),
             "lse": (block.lse, seen & np.isfinite(block.lse).all(axis=1)),
         }
         yield Batch(len(block), columns)

@@ -17,11 +17,12 @@ from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.nearest import Answers, nearest
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
+from ruattn_fdw.shard_options import local_name, schemas_of
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows
-from ruattn_fdw.tables import models, naming, ordering, shared
+from ruattn_fdw.tables import models, naming, ordering, sharded_cross, sharding, shared
 from ruattn_fdw.tables.answers import name_row
-from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, STARTUP_COST
+from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, SEARCH, STARTUP_COST
 from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
 
@@ -62,12 +63,13 @@ CROSS = Table(
             "replaces lse, a value for each head of each query, query after query by id",
         ),
         shared.MODEL,
-        shared.OPTIONS,
+        shared.OPTIONS_AND_SHARDS,
     ),
     order=(("query_id", False),),
     example="SELECT query_id, doc_id, score FROM cross_attention WHERE query_table = 'questions' AND "
     "document_table = 'documents' AND k = 3",
     source_row=SourceRow("doc_id", "document_table", "document_id_column", "document_column"),
+    sharded="document_table",
 )
 
 
@@ -80,6 +82,9 @@ class CrossAttention(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read both, then attend as far as rows are asked for."""
+        if schemas := schemas_of(arguments):
+            queries = naming.by_id(read_rows(_asking(arguments), None, memo, report))
+            return sharded_cross.cross_shards(SEARCH, arguments, schemas, queries, report)
         mechanism = shared.settle_mechanism(arguments, CROSS.name, ("document_table", "document_column"))
         options = shared.kernel_settings(mechanism, arguments)["options"]
         with report.timing("check"):
@@ -121,6 +126,8 @@ class CrossAttention(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, both relations and parameters in effect."""
+        if schemas := schemas_of(arguments):
+            return sharding.explained(arguments, schemas, SEARCH)
         lines = [shared.explain_mechanism(arguments, CROSS.name, ("document_table", "document_column"))]
         unknown = [arguments[n] for n in CROSS_SOURCES if isinstance(arguments[n], Unknown)]
         if unknown:
@@ -133,6 +140,11 @@ class CrossAttention(AttentionTable):
             lines += explained(answering)
         lines.append(shared.explain_projections(arguments, CROSS.name))
         return [*lines, ("Parameters", arguments.summary())]
+
+    def details(self, arguments: Arguments) -> list[tuple[str, object]]:
+        """What is sent to shards for each query."""
+        schemas = schemas_of(arguments)
+        return sharded_cross.details(SEARCH, arguments, schemas) if schemas else []
 
 
 CROSS_SOURCES = (
@@ -148,9 +160,13 @@ CROSS_SOURCES = (
 def _sources(arguments: Arguments) -> tuple[Source, Source]:
     """The relation that asks and the one that answers."""
     return (
-        naming.resolve_as(arguments, "query_table", "query_id_column", "query_column"),
+        _asking(arguments),
         naming.resolve_as(arguments, "document_table", "document_id_column", "document_column"),
     )
+
+
+def _asking(arguments: Arguments) -> Source:
+    return naming.resolve_as(arguments, "query_table", "query_id_column", "query_column")
 
 
 def _check_dimensions(
@@ -192,7 +208,7 @@ def _emit(
 
 def _rows(arguments: Arguments, name: str) -> float:
     """The planner's estimate of one of the relations."""
-    table = arguments.known(name)
+    table = local_name(arguments, name)
     relation = host_api.relation(table) if table else None
     rows = estimated_rows(relation) if relation else None
     return DEFAULT_ROWS if rows is None else rows

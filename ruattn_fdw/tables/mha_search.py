@@ -13,14 +13,15 @@ from ruattn_fdw.cache.rows import explained, read_rows
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels import attend, best, ranking
-from ruattn_fdw.kernels.mechanism import Mechanism, parse_options
+from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.weights import Answer
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
+from ruattn_fdw.shard_options import local_name, schemas_of
 from ruattn_fdw.source.ids import as_id, number_of
 from ruattn_fdw.source.relation import Source, estimated_rows, resolve
 from ruattn_fdw.source.rows import Rows, check_dimensions, read_vector
-from ruattn_fdw.tables import late_interaction, models, ordering, shared
+from ruattn_fdw.tables import late_interaction, models, ordering, sharded_search, sharding, shared
 from ruattn_fdw.tables.answers import answer_batch, name_row, ranked_batches
 from ruattn_fdw.tables.coded_search import search_codes
 from ruattn_fdw.threads import THREADS
@@ -63,12 +64,13 @@ SEARCH = Table(
         shared.CANDIDATES,
         shared.NORMALISER,
         shared.MODEL,
-        shared.OPTIONS,
+        shared.OPTIONS_AND_SHARDS,
     ),
     order=(("score", True), ("rank", False)),
     example="SELECT id, score FROM mha_search WHERE table_name = 'documents' AND "
     "query = (SELECT embedding FROM documents WHERE id = 1) AND k = 10",
     source_row=SourceRow("id"),
+    sharded="table_name",
 )
 
 
@@ -81,6 +83,8 @@ class MhaSearch(AttentionTable):
         self, arguments: Arguments, wanted: Sequence[str], memo: dict[str, Any], report: Report
     ) -> Iterator[Batch]:
         """Read, score, and rank as far as rows are asked for."""
+        if schemas := schemas_of(arguments):
+            return sharded_search.search_shards(SEARCH, arguments, schemas, wanted, report)
         mechanism = shared.settle_mechanism(arguments, SEARCH.name)
         late_interaction.check_parameters(mechanism, arguments)
         settings = shared.kernel_settings(mechanism, arguments)
@@ -130,8 +134,15 @@ class MhaSearch(AttentionTable):
 
     def explanation(self, arguments: Arguments) -> list[tuple[str, object]]:
         """Mechanism, source and parameters in effect."""
+        if schemas := schemas_of(arguments):
+            return sharding.explained(arguments, schemas, SEARCH)
         mechanism = shared.explain_mechanism(arguments, SEARCH.name)
         return [mechanism, *explain_source(arguments, SEARCH.name), ("Parameters", arguments.summary())]
+
+    def details(self, arguments: Arguments) -> list[tuple[str, object]]:
+        """What is sent to shards."""
+        schemas = schemas_of(arguments)
+        return sharded_search.details(SEARCH, arguments, schemas) if schemas else []
 
 
 def _best(
@@ -180,7 +191,7 @@ def find_query(arguments: Arguments, source: Source, rows: Rows, report: Report)
 def considered_rows(arguments: Arguments) -> float:
     """How many keys a search has, as far as the planner can know."""
     candidates = arguments.known("candidates")
-    table_name = arguments.known("table_name")
+    table_name = local_name(arguments, "table_name")
     relation = host_api.relation(table_name) if table_name else None
     rows = estimated_rows(relation) if relation else None
     rows = DEFAULT_ROWS if rows is None else rows
@@ -197,7 +208,7 @@ def explain_source(arguments: Arguments, operation: str) -> list[tuple[str, obje
             return [("Source", arguments[name].text)]
     mechanism = shared.chosen_mechanism(arguments, operation)
     with shared.kernel_errors():
-        options = parse_options(mechanism, arguments["options"] or {})
+        options = shared.mechanism_options(mechanism, arguments)
     source = settle_source(arguments, mechanism)
     source = ordering.with_companions(source, arguments, mechanism, options)
     sets = late_interaction.compares_sets(mechanism, arguments)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from ruattn_fdw import features, host_api, memory
+from ruattn_fdw import features, host_api, memory, shard_options
 from ruattn_fdw.declaration import Parameter
 from ruattn_fdw.errors import BAD_DATA, NOT_SUPPORTED, OUT_OF_RANGE, AttentionError
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.kernels.batch import Settings
-from ruattn_fdw.kernels.errors import KernelError, NumericOverflow, OutOfDomain
+from ruattn_fdw.kernels.errors import KernelError, NumericOverflow, OutOfDomain, UnknownOption
 from ruattn_fdw.kernels.keyset import as_keyset
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_options, parse_temperature
 from ruattn_fdw.parameters import Arguments
@@ -66,6 +67,7 @@ NORMALISER = Parameter(
 )
 MODEL = Parameter("model", "text", "name of a set in ruattn_weights; without it nothing is learned")
 OPTIONS = Parameter("options", "jsonb", "the mechanism's own parameters, as attention_types lists them")
+OPTIONS_AND_SHARDS = replace(OPTIONS, help=f"{OPTIONS.help}, {shard_options.HELP}")
 
 
 def attention_type(default: str) -> Parameter:
@@ -153,8 +155,18 @@ def kernel_settings(mechanism: Mechanism, arguments: Arguments) -> dict[str, Any
         return {
             "num_heads": arguments["num_heads"],
             "temperature": parse_temperature(mechanism, arguments["temperature"]),
-            "options": parse_options(mechanism, arguments["options"] or {}),
+            "options": mechanism_options(mechanism, arguments),
         }
+
+
+def mechanism_options(mechanism: Mechanism, arguments: Arguments) -> dict[str, Any]:
+    """Every option of the mechanism with its value in effect; errors of kernels as they are."""
+    try:
+        return parse_options(mechanism, shard_options.own_options(arguments))
+    except UnknownOption as error:
+        if arguments.table.sharded is not None:
+            error.hint = f"{error.hint} {arguments.table.name} itself takes {shard_options.SHARDS}."
+        raise
 
 
 def explain_mechanism(
@@ -187,7 +199,7 @@ def many_settings(mechanism: Mechanism, arguments: Arguments, dimensions: int) -
             dimensions,
             arguments["num_heads"],
             arguments["temperature"],
-            arguments["options"] or {},
+            shard_options.own_options(arguments),
         )
 
 
