@@ -14,7 +14,7 @@ from psycopg.pq import DiagnosticField, TransactionStatus
 
 BUNDLED_FOLDERS = (
     "benchmarks", "cache", "container", "docs", "explore", "freshness", "fuzz", "host", "index", "models",
-    "plots", "server",
+    "plots", "server", "shards",
 )  # fmt: skip
 """Folders of tests about the bundled host alone."""
 

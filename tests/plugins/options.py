@@ -87,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # a test that uses one of these fixtures runs on servers that have the extension
-OPTIONAL = {"plpython": "plpython3u", "pgvector": "vector"}
+OPTIONAL = {"plpython": "plpython3u", "pgvector": "vector", "postgres_fdw": "postgres_fdw"}
 
 
 def has_extension(installation: Installation, name: str) -> bool:

@@ -39,6 +39,11 @@ def assertions() -> None:
     """Marks a test as one for servers built with assertions."""
 
 
+@pytest.fixture(scope="session")
+def postgres_fdw() -> None:
+    """Marks a test as one for servers with postgres_fdw."""
+
+
 def folder_of(item: pytest.Item) -> str:
     """The folder in ``tests`` that the test lies in."""
     return item.path.relative_to(TESTS).parts[0]
