@@ -12,6 +12,7 @@ from workloads.overhead import overhead
 from workloads.scaling import scaling
 from workloads.score import score
 from workloads.search import search
+from workloads.shards import shards
 
 WORKLOADS = {
     "overhead": overhead,
@@ -22,6 +23,7 @@ WORKLOADS = {
     "scaling": scaling,
     "copies": copies,
     "load": load,
+    "shards": shards,
     "cross": cross,
     "score": score,
     "graph": graph,
