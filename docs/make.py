@@ -53,6 +53,17 @@ def mechanisms(name: str) -> str:
     return grid(("mechanism", "family", "best for"), rows)
 
 
+MHA = "mha_search"
+
+
+def sharded(name: str) -> str:
+    """The mechanisms that shards can be asked for under their default options."""
+    found = [
+        m for m in registry.MECHANISMS if m.merges(MHA, registry.parse_options(m, {})) and MHA in m.operations
+    ]
+    return ", ".join(_linked(mechanism) for mechanism in found) + ".\n"
+
+
 def mechanism(name: str) -> str:
     """What there is to know of one mechanism from its entry."""
     found = registry.find(name)
@@ -130,6 +141,7 @@ KINDS: dict[str, Callable[[str], str]] = {
     "functions": functions,
     "tables": tables,
     "tensors": tensors,
+    "sharded": sharded,
 }
 
 if __name__ == "__main__":
