@@ -159,11 +159,11 @@ def _of_layer(
         raise no_positions(mechanism)
     assert mechanism.own_outputs is not None
     positions = [place(row) for row in range(len(queries))]
-    nothing = np.full(len(queries), np.nan)
+    none = np.full((len(queries), 1), np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
         output = mechanism.own_outputs(queries, keys, positions, checkpoint).astype(np.float32)
     empty = np.array([position.query_rank < 0 for position in positions])
-    return Outputs(finite(output), nothing.astype(np.float32), nothing[:, None], empty)
+    return Outputs(finite(output), none, none, empty)
 
 
 def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet) -> Outputs:

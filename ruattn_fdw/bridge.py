@@ -82,7 +82,9 @@ def estimate(handler: AttentionTable, quals: Mapping[str, object]) -> tuple[floa
     return cost.rows, cost.startup, cost.total
 
 
-def explain(handler: AttentionTable, quals: Mapping[str, object], verbose: bool) -> list[tuple[str, object]]:
+def explain(
+    handler: AttentionTable, quals: Mapping[str, object], verbose: bool = False
+) -> list[tuple[str, object]]:
     """Lines for EXPLAIN: (label, value)."""
     arguments = handler.arguments(quals)
     return [*handler.explanation(arguments), *(handler.details(arguments) if verbose else [])]

@@ -137,7 +137,9 @@ def _check_end(relation: RelationInfo, end: ColumnInfo, nodes: Source) -> None:
     raise AttentionError(
         f"{relation.name}.{end.name} has type {end.type_name}, {nodes.name}.{nodes.id_column} has type "
         f"{'bigint' if nodes.id_type is None else nodes.id_type.name}",
-        hint=choices(end.name, fitting, "edge columns"),
+        hint=choices(end.name, fitting, "edge columns")
+        if fitting
+        else "The ends of edges have the type of the nodes' ids: name a view that casts them.",
     )
 
 

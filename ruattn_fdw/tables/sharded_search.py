@@ -207,7 +207,8 @@ def _row_statement(arguments: Arguments, shard: Shard, row_id: int) -> str:
         )
     source = resolve(local, arguments["id_column"], arguments["vector_column"])
     id_column, vector_column = (f"f.{quote(column)}" for column in (source.id_column, source.vector_column))
-    return f"{START}, {vector_column} FROM {local} AS f WHERE {id_column} OPERATOR(pg_catalog.=) {row_id}"
+    relation = f"{quote(source.schema)}.{quote(source.name)}"
+    return f"{START}, {vector_column} FROM {relation} AS f WHERE {id_column} OPERATOR(pg_catalog.=) {row_id}"
 
 
 def details(table: Table, arguments: Arguments, schemas: Sequence[str]) -> list[tuple[str, object]]:

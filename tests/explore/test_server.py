@@ -79,7 +79,15 @@ def test_a_port_in_use_is_named(explored: str, page: PageServer, capsys: pytest.
 
 
 def test_the_command_serves_until_it_is_interrupted(explored: str) -> None:
-    command = [Path(sys.executable).with_name("ruattn"), "explore", "--uri", explored]
+    # the tests may run where the signal is ignored, as in the background of a shell, and pass that on
+    command = [
+        "env",
+        "--default-signal=INT",
+        Path(sys.executable).with_name("ruattn"),
+        "explore",
+        "--uri",
+        explored,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -89,5 +97,4 @@ def test_the_command_serves_until_it_is_interrupted(explored: str) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
         finally:
-            # it ignores the signal where the tests do, as in the background of a shell
             process.kill()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from ruattn_fdw.server.server import Server
 sys.path.insert(0, str(Path(__file__).parent))
 
 from checks import QUERY, Question
-from sessions import SETTINGS
+from primaries import primary_of
 from tables import DOCS
 
 Connection = psycopg.Connection[Any]
@@ -27,19 +25,8 @@ Agree = Callable[..., list[int]]
 @pytest.fixture(scope="session")
 def own_server(server: Server) -> Iterator[Server]:
     """A server for these tests only, with the extension in its template."""
-    running = Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), server.installation, server.variables)
-    try:
-        running.start(SETTINGS)
-        with psycopg.connect(running.uri("template1"), autocommit=True) as connection:
-            connection.execute("CREATE TABLESPACE spare LOCATION ''")
-            connection.execute("CREATE EXTENSION ruattn_fdw")
+    with primary_of(server) as running:
         yield running
-        log = running.log.read_text(errors="replace")
-        assert "PANIC" not in log
-        assert "terminated by signal" not in log
-    finally:
-        running.stop()
-        shutil.rmtree(running.data, ignore_errors=True)
 
 
 @pytest.fixture

@@ -74,10 +74,13 @@ class Leftovers:
         lines = Path(f"/proc/{self._postmaster}/status").read_text().splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith("RssAnon:")))
 
-    def settled(self) -> Mapping[str, int]:
-        """What there is once no more sessions are there than at first, or not within some time."""
+    def settled(self, before: Mapping[str, int] | None = None) -> Mapping[str, int]:
+        """What is there once all is as before, or at first once sessions are gone; or at last."""
         deadline = time.monotonic() + 20
-        while (now := self.count())["sessions"] > self._staying and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            now = self.count()
+            if now == before or (before is None and now["sessions"] <= self._staying):
+                break
             time.sleep(0.05)
         return now
 

@@ -155,6 +155,20 @@ def test_a_query_by_its_id_needs_the_relation_too(cluster: Cluster, failure: Fai
         cluster.db.execute("ALTER FOREIGN TABLE s3.hidden RENAME TO docs")
 
 
+def test_a_name_that_holds_sql_is_a_name(cluster: Cluster, failure: Failure) -> None:
+    name = "x;select/**/1/0"
+    for schema in cluster.shards:
+        rows = f"SELECT id, embedding FROM docs WHERE id = 1 AND '{schema}' = 's1'"
+        cluster.db.execute(f'CREATE TABLE {schema}."{name}" AS {rows}'.encode())
+    try:
+        asked = f"SELECT id FROM mha_search WHERE table_name = 'public.{name}' AND query_id = 1"
+        error = failure(cluster.db, f"{asked} AND id_column = 'id' AND {SHARDS}")
+        assert (error.sqlstate, f'relation "public.{name}" does not exist' in str(error)) == ("42P01", True)
+    finally:
+        for schema in cluster.shards:
+            cluster.db.execute(f'DROP TABLE {schema}."{name}"'.encode())
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [

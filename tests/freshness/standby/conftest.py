@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from primaries import primary_of
 from sessions import STANDBY
 from tables import DOCS, TABLES
 
@@ -22,6 +23,13 @@ Connection = psycopg.Connection[Any]
 Agree = Callable[..., list[int]]
 
 WAIT = 20
+
+
+@pytest.fixture(scope="session")
+def own_server(server: Server) -> Iterator[Server]:
+    """A primary that no other test crashes: a standby would not find back what it had been sent."""
+    with primary_of(server) as running:
+        yield running
 
 
 @pytest.fixture

@@ -36,21 +36,20 @@ def write(session: Connection) -> None:
             session.execute("REINDEX INDEX CONCURRENTLY attn_int8")
 
 
-def read(uri: str, table: str, stop: threading.Event, wrong: list[Any]) -> tuple[int, int]:
-    """Search until told to stop: (answers, conflicts with replay, of which some end the session)."""
-    answers = conflicts = 0
+def read(uri: str, table: str, stop: threading.Event, wrong: list[Any]) -> int:
+    """Search until told to stop: how many answers came. Conflicts with replay may end the session."""
+    answers = 0
     while not stop.is_set():
         with psycopg.connect(uri, autocommit=True) as session:
             while not (stop.is_set() or session.closed):
                 try:
                     found = session.execute(TOTAL.format(table).encode()).fetchall()
                 except psycopg.OperationalError:
-                    conflicts += 1
                     continue
                 answers += 1
                 if found != [(0, ROWS)]:
                     wrong.append((table, found))
-    return answers, conflicts
+    return answers
 
 
 def test_readers_of_a_standby(db: Connection, replica: Replica) -> None:
@@ -67,5 +66,4 @@ def test_readers_of_a_standby(db: Connection, replica: Replica) -> None:
             stop.set()
     assert wrong == []
     for reader in readers:
-        answers, conflicts = reader.result()
-        assert answers > conflicts
+        assert reader.result() > 0
