@@ -13,8 +13,8 @@ from psycopg import errors
 from psycopg.pq import DiagnosticField, TransactionStatus
 
 BUNDLED_FOLDERS = (
-    "benchmarks", "cache", "container", "docs", "explore", "freshness", "fuzz", "host", "index", "models",
-    "plots", "server", "shards",
+    "benchmarks", "cache", "container", "docs", "explore", "freshness", "fuzz", "host", "index", "load",
+    "models", "plots", "server", "shards",
 )  # fmt: skip
 """Folders of tests about the bundled host alone."""
 

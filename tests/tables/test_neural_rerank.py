@@ -17,6 +17,8 @@ from ruattn_fdw.server.server import Server
 pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
 pytest.importorskip("tokenizers", reason="the extra rerank is not installed")
 
+pytestmark = pytest.mark.bundled
+
 Connection = psycopg.Connection[Any]
 Rows = list[tuple[Any, ...]]
 
