@@ -12,10 +12,14 @@ from functools import lru_cache
 import numpy as np
 
 from ..arrays import EPS32, F64, Floats, by_heads
+from ..errors import InvalidOption
 from ..mechanism import Features, Mechanism
 from ..options import Interval, Option
 from ..problem import Options
 from ..projections import LAYER
+
+MOST = 2**24
+"""Numbers of all directions together."""
 
 
 class PerformerScorer:
@@ -60,8 +64,15 @@ def _scale(width: int, temperature: float) -> float:
 
 
 def drawn(width: int, options: Options) -> F64:
-    """The directions w (m, width)."""
-    return _drawn(width, int(options["features"]), int(options["seed"]))
+    """The directions w (m, width); InvalidOption where they are too many to be made orthogonal in seconds."""
+    features = int(options["features"])
+    if features * width > MOST:
+        raise InvalidOption(
+            f"{features} features of {width} dimensions are {features * width} numbers, "
+            f"at most {MOST} are drawn",
+            "Take fewer features, or more heads.",
+        )
+    return _drawn(width, features, int(options["seed"]))
 
 
 @lru_cache(maxsize=4)
@@ -69,13 +80,14 @@ def _drawn(width: int, features: int, seed: int) -> F64:
     """Normal vectors (m, width), in blocks of orthogonal ones, which spread better than independent ones."""
     random = np.random.RandomState(seed)
     blocks = []
-    for _ in range(-(-features // width)):
-        orthogonal, upper = np.linalg.qr(random.standard_normal((width, width)))
+    for first in range(0, features, width):
+        count = min(width, features - first)
+        orthogonal, upper = np.linalg.qr(random.standard_normal((width, count)))
         # a factorisation has signs of its own choice; those of a positive diagonal favour no direction
         directions = (orthogonal * np.where(np.diag(upper) < 0, -1, 1)).T
-        lengths = np.linalg.norm(random.standard_normal((width, width)), axis=1)
+        lengths = np.linalg.norm(random.standard_normal((count, width)), axis=1)
         blocks.append(directions * lengths[:, None])
-    return np.concatenate(blocks)[:features]
+    return np.concatenate(blocks)
 
 
 def _features(slices: Floats, temperature: float, options: Options) -> Floats:

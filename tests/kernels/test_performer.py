@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
+from ruattn_fdw.kernels.errors import InvalidOption
 from ruattn_fdw.kernels.linear.performer import drawn
 from ruattn_fdw.kernels.outputs import outputs
 from ruattn_fdw.kernels.pairs import pair_logit
@@ -99,3 +100,18 @@ def test_the_bound_on_rounding_holds(size):
     query, keys = sample(500)
     slices, options = size * query.astype(np.float64).reshape(4, -1), {"features": 100, "seed": 0}
     assert_rounding_is_bounded(lambda dtype: PERFORMER.scorer(slices, 1.0, options, dtype), 4, keys)
+
+
+def test_directions_of_wide_keys_are_orthogonal_and_no_more_than_are_wanted():
+    directions = drawn(16384, {"features": 64, "seed": 5})
+    assert directions.shape == (64, 16384)
+    products = directions @ directions.T
+    np.testing.assert_allclose(products - np.diag(np.diag(products)), 0, atol=1e-8 * 16384)
+    # as long as vectors of independent normal numbers are
+    np.testing.assert_allclose(np.sqrt(np.diag(products)), np.sqrt(16384), rtol=0.05)
+
+
+def test_directions_that_would_take_minutes_are_refused():
+    query, keys = sample(3, 16384)
+    with pytest.raises(InvalidOption, match=r"65536 features of 16384 dimensions are \d+ numbers"):
+        attend(PERFORMER, query, keys, options={"features": 65536})
