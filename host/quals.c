@@ -173,6 +173,11 @@ host_coerce_value(Expr *value, Oid type, bool any, const char *parameter)
 	Oid			item = any ? get_element_type(given) : given;
 	Node	   *coerced;
 
+	if (!OidIsValid(wanted))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("parameter \"%s\" has type %s, of which there are no arrays", parameter, format_type_be(type)),
+				 errhint("Give one value, or take the values from a join.")));
 	if (getBaseType(given) == getBaseType(wanted) || (is_integer(type) && is_integer(item)))
 		return (Node *) value;
 	coerced = coerce_to_target_type(NULL, (Node *) value, given, wanted, -1,

@@ -129,3 +129,11 @@ def test_a_list_with_a_bad_value_is_an_error_that_names_it(failure: Callable[...
     )
     assert found.sqlstate == "22023"
     assert "got 0" in found.message_primary
+
+
+@pytest.mark.bundled
+def test_a_parameter_that_is_an_array_takes_no_list(failure: Callable[..., Any]) -> None:
+    found = failure("SELECT 1 FROM sliding_attention WHERE embeddings = ANY ('{}'::attention_vector[])")
+    assert found.sqlstate == "0A000"
+    assert found.message_primary == 'parameter "embeddings" has type real[], of which there are no arrays'
+    assert found.message_hint == "Give one value, or take the values from a join."
