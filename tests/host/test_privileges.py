@@ -10,6 +10,11 @@ from psycopg import Connection
 Search = Callable[..., list[int]]
 Failure = Callable[..., psycopg.Error]
 Connect = Callable[..., Connection[Any]]
+OWN_ROWS = """
+ALTER TABLE documents ADD owner name DEFAULT 'ruattn_reader', ENABLE ROW LEVEL SECURITY;
+UPDATE documents SET owner = 'postgres' WHERE id = 3;
+CREATE POLICY own ON documents USING (owner = current_user)
+"""
 SEARCH = "SELECT id FROM mha_search WHERE table_name = 'documents' AND query = '{1,0}' AND num_heads = 1"
 
 
@@ -60,12 +65,7 @@ def test_without_usage_on_the_schema(
 def test_row_security_on_columns_that_the_role_may_not_read(
     documents: Connection[Any], reader: Connection[Any], search: Search
 ) -> None:
-    documents.execute("""
-        ALTER TABLE documents ADD owner name DEFAULT 'ruattn_reader', ENABLE ROW LEVEL SECURITY;
-        UPDATE documents SET owner = 'postgres' WHERE id = 3;
-        CREATE POLICY own ON documents USING (owner = current_user);
-        GRANT SELECT (id, embedding) ON documents TO ruattn_reader
-    """)
+    documents.execute(f"{OWN_ROWS}; GRANT SELECT (id, embedding) ON documents TO ruattn_reader".encode())
     for _ in range(2):
         assert search(documents) == [1, 3, 2]
         assert search(reader) == [1, 2]
@@ -105,12 +105,7 @@ def test_a_type_that_is_only_called_like_one_of_dates(
 def test_row_security_by_the_current_user(
     documents: Connection[Any], reader: Connection[Any], search: Search
 ) -> None:
-    documents.execute("""
-        ALTER TABLE documents ADD owner name DEFAULT 'ruattn_reader', ENABLE ROW LEVEL SECURITY;
-        UPDATE documents SET owner = 'postgres' WHERE id = 3;
-        CREATE POLICY own ON documents USING (owner = current_user);
-        GRANT SELECT ON documents TO ruattn_reader
-    """)
+    documents.execute(f"{OWN_ROWS}; GRANT SELECT ON documents TO ruattn_reader".encode())
     assert search(documents) == [1, 3, 2]
     assert search(reader) == [1, 2]
     documents.execute("SET ROLE ruattn_reader")

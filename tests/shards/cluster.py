@@ -85,6 +85,19 @@ def lay_out(cluster: Cluster, vectors: np.ndarray) -> None:
         insert(connection, ids[mine], vectors[mine])
 
 
+@contextmanager
+def delayed(cluster: Cluster, view: str, shard: str, seconds: int) -> Iterator[None]:
+    """A relation over `docs`, whose rows that shard takes so long to read, and the others no time."""
+    for name, connection in cluster.shards.items():
+        wait = f"pg_sleep({seconds if name == shard else 0})"
+        connection.execute(
+            f"CREATE VIEW {view} AS SELECT docs.* FROM docs, (SELECT {wait} OFFSET 0) w".encode()
+        )
+    yield
+    for connection in cluster.shards.values():
+        connection.execute(f"DROP VIEW {view}".encode())
+
+
 def some_rows() -> np.ndarray:
     """The vectors that tests find laid out, and leave so."""
     return np.random.default_rng(11).standard_normal((90, 8)).astype(np.float32)

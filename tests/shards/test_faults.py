@@ -13,7 +13,7 @@ import pytest
 
 from ruattn_fdw.server.server import Server
 from tests.shards.answers import DOCS, QUERY, SHARDS, assert_alike, both
-from tests.shards.cluster import DATABASE, Cluster
+from tests.shards.cluster import DATABASE, Cluster, delayed
 
 Failure = Callable[..., psycopg.Error]
 SEARCH = f"SELECT id, score FROM mha_search WHERE {DOCS} AND {QUERY} AND k = 3"
@@ -24,14 +24,8 @@ S2 = 'shard "s2" (server "s2_server"): '
 @pytest.fixture
 def slow_s2(cluster: Cluster) -> Iterator[None]:
     """A relation `slow` whose rows s2 takes ten seconds to read, and the others none."""
-    for name, connection in cluster.shards.items():
-        wait = "pg_sleep(10)" if name == "s2" else "pg_sleep(0)"
-        connection.execute(
-            f"CREATE VIEW slow AS SELECT docs.* FROM docs, (SELECT {wait} OFFSET 0) w".encode()
-        )
-    yield
-    for connection in cluster.shards.values():
-        connection.execute("DROP VIEW slow")
+    with delayed(cluster, "slow", "s2", 10):
+        yield
 
 
 @contextmanager

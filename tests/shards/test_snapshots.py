@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.shards.answers import QUERY, SHARDS
-from tests.shards.cluster import DATABASE, Cluster
+from tests.shards.cluster import DATABASE, Cluster, delayed
 
 SCORES = f"SELECT sum(score) FROM mha_search WHERE table_name = 'public.paced' AND {QUERY} AND {SHARDS}"
 NEAREST = "INSERT INTO docs VALUES (5000, '{1,0.5,-0.4,-1,-0.6,0.3,1,0.7}')"
@@ -18,14 +18,10 @@ NEAREST = "INSERT INTO docs VALUES (5000, '{1,0.5,-0.4,-1,-0.6,0.3,1,0.7}')"
 @pytest.fixture
 def paced(cluster: Cluster) -> object:
     """A relation that s3 takes a second to read, so that the first round ends long after s1 has answered."""
-    for name, connection in cluster.shards.items():
-        wait = "pg_sleep(1)" if name == "s3" else "pg_sleep(0)"
-        connection.execute(
-            f"CREATE VIEW paced AS SELECT docs.* FROM docs, (SELECT {wait} OFFSET 0) w".encode()
-        )
-    yield
+    with delayed(cluster, "paced", "s3", 1):
+        yield
     for connection in cluster.shards.values():
-        connection.execute("DROP VIEW paced; DELETE FROM docs WHERE id = 5000")
+        connection.execute("DELETE FROM docs WHERE id = 5000")
 
 
 def insert_between_rounds(cluster: Cluster) -> threading.Thread:
