@@ -17,6 +17,8 @@ SETTINGS = {
     "max_prepared_transactions": "20",
     "max_locks_per_transaction": "256",
     "allow_in_place_tablespaces": "on",
+    # a checkpoint recycles what it has just flushed, before a busy machine has sent it to a standby
+    "wal_keep_size": "256MB",
     "shared_preload_libraries": "ruattn_fdw",
     # so that a crash loses what was committed last
     "wal_writer_delay": "10s",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from ruattn_fdw.server.server import Server
 from tests.hosts import BUNDLED
 from tests.plugins.options import HOST, INSTALLATIONS, OPTIONAL, has_assertions, has_extension, is_preloaded
 from tests.plugins.selection import PRELOADED
@@ -39,9 +41,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if server is not None:
         report.user_properties.append((RAN_ON, str(server.installation.pg_config)))
         if report.failed:
-            title = f"the end of the log of {server.installation}"
-            report.sections.append((title, server.log_tail(LOG_LINES)))
+            report.sections.extend(_logs(item))
     return report
+
+
+def _logs(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """A title and the end of the log of each server that the test used."""
+    used = {value: name for name, value in item.funcargs.items() if isinstance(value, Server)}
+    for server, name in used.items():
+        yield f"the end of the log of {name}, {server.installation}", server.log_tail(LOG_LINES)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
