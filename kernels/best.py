@@ -17,7 +17,7 @@ from .mechanism import Mechanism
 from .problem import Options
 from .ranking import EXACT, best_of_logits
 from .softmax import exponentials, given_state, settle, state_of
-from .sweep import LEAST, Sweep, largest
+from .sweep import LEAST, ByBlock, Sweep, before_keys
 from .weights import Answer
 
 MOST_RIVALS = 16384
@@ -91,15 +91,14 @@ class _Search:
     def best(self, k: int, normaliser: F64 | None, threads: int) -> Answer | None:
         """The answer for k >= 1 rows, and None where one pass is not enough."""
         keys, checkpoint = self._keys, self._checkpoint
-        sweep = Sweep(
-            self._scaled, keys.stored, keys.present, None, None, threads=threads, checkpoint=checkpoint
-        )
+        before = before_keys(self._scaled, keys.stored, None)
+        sweep = Sweep(before, keys.present, None, threads=threads, checkpoint=checkpoint)
         state = sweep.state()
         if not np.isfinite(state.total).all() or np.abs(state.maximum).max() > COARSE:
             return None
         under = state if normaliser is None else given_state(normaliser)
-        scores, tops = sweep.scores(under)
-        rows = largest(scores, tops, max(k, HEAVY))
+        scores = sweep.scores(under)
+        rows = scores.largest(max(k, HEAVY))
         logits = self._exact(rows)
         whole = under
         if normaliser is None:
@@ -112,7 +111,7 @@ class _Search:
         rivals = self._not_below(sweep, scores, least * np.exp(-shift))
         if len(rivals) > MOST_RIVALS:
             return None
-        known = np.zeros(len(scores), bool)
+        known = np.zeros(len(keys), bool)
         known[rows] = True
         new = rivals[~known[rivals]]
         if len(new):
@@ -122,14 +121,14 @@ class _Search:
     def _exact(self, rows: Rows) -> F64:
         return exact_dots(self._scaled, self._keys, rows, self._checkpoint)
 
-    def _not_below(self, sweep: Sweep, scores: F32, least: float) -> Rows:
+    def _not_below(self, sweep: Sweep, scores: ByBlock, least: float) -> Rows:
         """The rows whose score may be at least that, whatever float32 made of their logits.
 
         A logit is off by (w + 4) u |q| |k| at most (Higham, ASNA section 3.1).
         """
         squares, rounding = sweep.squares, sweep.rounding()
-        rows = np.flatnonzero(scores >= least * np.exp(-self._off(squares.max(), rounding)))
-        near: Rows = rows[scores[rows] >= least * np.exp(-self._off(squares[rows], rounding))]
+        rows = scores.at_least(least * np.exp(-self._off(squares.max(), rounding)))
+        near: Rows = rows[scores.values[0, rows] >= least * np.exp(-self._off(squares[rows], rounding))]
         return near
 
     def _off(self, squares: F32 | np.float32, rounding: float) -> F64:

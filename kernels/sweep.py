@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +20,42 @@ BYTES_OF_A_THREAD = 8 * 2**20
 TILE = native.TILE_KEYS
 """Keys of a tile of a sketch, which lie beside each other byte by byte."""
 
-SKETCH_STEP, SKETCH_MIDDLE = 16.0, 120.5
+SKETCH_STEP, SKETCH_MIDDLE = float(native.SKETCH_STEP), native.TWICE_SKETCH_MIDDLE / 2
 """Values of a sketch are multiples of the step, from 0 to 15, less the middle: those that int8 has."""
 
 LEAST = 1e-30
 """Scores from here on lose nothing to underflow: weights under e^-87 of their block's largest count 0."""
+
+
+class ByBlock(NamedTuple):
+    """Values (1, n) of rows, not negative, and the largest of each block (1, blocks)."""
+
+    values: F32
+    tops: F32
+
+    @classmethod
+    def empty(cls, n: int, blocks: int) -> ByBlock:
+        """Values to be written."""
+        return cls(np.empty((1, n), np.float32), np.empty((1, blocks), np.float32))
+
+    def at_least(self, least: float) -> Rows:
+        """The rows with no less than that, ascending."""
+        rows = np.empty((1, self.values.shape[1]), np.int64)
+        count = native.at_least(self.values, self.tops, least, rows)
+        found: Rows = rows[0, :count]
+        return found
+
+    def largest(self, count: int) -> Rows:
+        """The rows of the `count` largest values, or all rows."""
+        values, tops = self.values[0], self.tops[0]
+        if count < len(tops):
+            rows = self.at_least(float(np.partition(tops, len(tops) - count)[len(tops) - count]))
+            values = values[rows]
+        else:
+            rows = np.arange(len(values))
+        if count < len(rows):
+            rows = rows[np.argpartition(values, len(rows) - count)[len(rows) - count :]]
+        return rows
 
 
 class Bounds(NamedTuple):
@@ -41,7 +71,7 @@ class Bounds(NamedTuple):
 
 
 class Sweep:
-    """Weights of a query (H, w) over the keys that count, each relative to the largest of its block and head.
+    """Weights of a query over the keys that count, each relative to the largest of its block and head.
 
     squares (n,): <key, key> of float32 keys. sums (H, 1): of the weights relative to the largest one. With
     Bounds sums (H, 4): of that weight, of weight * b, of |weight - u| * b and of ((weight - u) * spread)^2,
@@ -52,18 +82,11 @@ class Sweep:
     squares: F32
 
     def __init__(
-        self,
-        query: F64,
-        keys: npt.NDArray[Any],
-        present: Rows | None,
-        scale: F32 | None,
-        bounds: Bounds | None,
-        *,
-        threads: int,
-        checkpoint: Checkpoint,
+        self, before: BeforeKeys, present: Rows | None, bounds: Bounds | None, *, threads: int, checkpoint: Checkpoint
     ) -> None:
-        """keys (m, H * w), float32, float16 or int8, times scale (m,); present (n,): those that count."""
-        stored, heads = len(keys) if scale is None else len(scale), len(query)
+        """before: the query and the keys (m, H * w). present (n,): the stored rows that count, None for all."""
+        keys, scale, heads = before.keys, before.scale, len(before.query)
+        stored = len(keys) if scale is None else len(scale)
         n = stored if present is None else len(present)
         blocks = -(-n // native.BLOCK)
         self._threads = threads
@@ -72,16 +95,7 @@ class Sweep:
         self.squares = np.empty(n if scale is None else 0, np.float32)
         sums = np.empty((blocks, heads * (1 if bounds is None else 4)))
         most = np.empty((blocks, 0 if bounds is None else 3), np.float32)
-        before = before_keys(query, keys)
-        given = (
-            before.query,
-            keys,
-            None if present is None else present[None],
-            None if scale is None else scale[None],
-            *_rows(bounds, heads),
-            before.unit[None],
-            before.layout,
-        )
+        given = (*before.given(present), *_rows(bounds))
         squares = self.squares[None] if scale is None else None
         written = (self._weights, self._maxima, sums, most, squares)
         step = max(1, BYTES_PER_CALL // (native.BLOCK * max(1, keys.strides[0])))
@@ -94,38 +108,33 @@ class Sweep:
         self._relative = np.exp(self._maxima - self._maximum)
         by_block = sums.reshape(blocks, heads, -1)
         by_block[:, :, 3:] *= self._relative[:, :, None]
-        by_block *= self._relative[:, :, None]
-        self.sums: F64 = by_block.sum(axis=0)
+        self.sums: F64 = np.einsum("bh,bhs->hs", self._relative, by_block)
 
     def state(self) -> State:
         """The softmax over all keys; its total is NaN where a logit is not finite."""
         return State(self._maximum, self.sums[:, 0])
 
-    def scores(self, softmax: State) -> tuple[F32, F32]:
-        """The mean over heads (n,) of the weights under this softmax, and the largest of each block."""
-        scores, tops, _ = self._mixed(softmax, None, None)
-        return scores, tops
+    def scores(self, softmax: State) -> ByBlock:
+        """The mean over heads (n,) of the weights under this softmax."""
+        return self._mixed(softmax, None, None)[0]
 
-    def scores_within(self, softmax: State, spread: F32, reach: Floats) -> tuple[F32, F32, F32]:
+    def scores_within(self, softmax: State, spread: F32, reach: Floats) -> tuple[ByBlock, ByBlock]:
         """The same, and score (n,) + spread (n,) * |reach (H,) * weights / H|, the length over the heads."""
-        return self._mixed(softmax, spread, reach)
+        return self._mixed(softmax, spread[None], reach.astype(np.float32)[None])
 
-    def _mixed(self, softmax: State, spread: F32 | None, reach: Floats | None) -> tuple[F32, F32, F32]:
-        n, heads = self._weights.shape[1], len(self._weights)
-        scores, tops = np.empty((1, n), np.float32), np.empty((1, len(self._maxima)), np.float32)
-        upper = np.empty((1, 0 if spread is None else n), np.float32)
-        factors = self._under(softmax) / heads
+    def _mixed(self, softmax: State, spread: F32 | None, reach: F32 | None) -> tuple[ByBlock, ByBlock]:
+        heads, n = self._weights.shape
+        scores, upper = (ByBlock.empty(size, len(self._maxima)) for size in (n, 0 if spread is None else n))
         native.mix(
             self._weights,
-            factors.astype(np.float32),
-            scores,
-            tops,
-            None if spread is None else spread[None],
-            None if reach is None else reach.astype(np.float32)[None],
-            None if spread is None else upper,
+            (self._under(softmax) / heads).astype(np.float32),
+            *scores,
+            spread,
+            reach,
+            *((None, None) if spread is None else upper),
             self._threads if self._weights.nbytes > BYTES_OF_A_THREAD else 1,
         )
-        return scores[0], tops[0], upper[0]
+        return scores, upper
 
     def weights(self, rows: Rows, softmax: State) -> F64:
         """The weights (H, c) of rows under this softmax."""
@@ -145,34 +154,46 @@ class Sweep:
         return under
 
 
-def _rows(bounds: Bounds | None, heads: int) -> tuple[F32 | None, F32 | None, F32 | None, F32]:
+def _rows(bounds: Bounds | None) -> tuple[F32 | None, F32 | None, F32 | None, F32 | None]:
     if bounds is None:
-        return None, None, None, np.zeros((1, heads), np.float32)
+        return None, None, None, None
     return bounds.bound[None], bounds.spread[None], bounds.factors, bounds.usual[None]
 
 
 class BeforeKeys(NamedTuple):
-    """A query as the native pass takes it before keys of one kind.
+    """A query as the native pass takes it, and the keys (m, H * w) of one kind, times scale (m,), before it.
 
-    unit (H,): what sums of products with stored keys are multiplied by. layout (H, 2): of a head before a
-    sketch the first column, and what is taken from 32 times its sums.
+    keys: float32, float16, int8, or a sketch. unit (H,): what products with them are multiplied by. off (H,):
+    how far elements of the query are rounded, more than float32 does.
     """
 
     query: npt.NDArray[Any]
+    keys: npt.NDArray[Any]
+    scale: F32 | None
     unit: F32
-    layout: npt.NDArray[np.int32] | None
+    off: F64
+
+    def given(self, rows: Rows | None) -> tuple[Any, ...]:
+        """All of it as arguments of the native pass over stored rows (n,), None for all."""
+        scale = None if self.scale is None else self.scale[None]
+        return self.query, self.keys, None if rows is None else rows[None], scale, self.unit[None]
+
+    def logits(self, rows: Rows) -> F64:
+        """Logits (H, c) of stored rows, of keys that have a scale."""
+        out = np.empty((len(self.query), len(rows)), np.float32)
+        native.logits(*self.given(rows), out)
+        return out.astype(np.float64)
 
 
-def before_keys(query: F64, keys: npt.NDArray[Any]) -> BeforeKeys:
-    """A query (H, w) before keys: int8, a sketch in uint8, or floats."""
-    if keys.dtype == np.int8:
-        unit = units(query)
-        return BeforeKeys(in_units(query, unit), unit.astype(np.float32), None)
-    if keys.dtype == np.uint8:
-        unit = units(query)
-        digits, layout = _before_sketch(in_units(query, unit))
-        return BeforeKeys(digits, (unit / 2).astype(np.float32), layout)
-    return BeforeKeys(query.astype(np.float32), np.ones(len(query), np.float32), None)
+def before_keys(query: F64, keys: npt.NDArray[Any], scale: F32 | None) -> BeforeKeys:
+    """A query (H, w) before keys."""
+    if keys.dtype.kind == "f":
+        ones = np.ones(len(query), np.float32)
+        return BeforeKeys(query.astype(np.float32), keys, scale, ones, np.zeros(len(query)))
+    unit = units(query)
+    # products with a sketch are twice as large
+    of_products = unit / 2 if keys.dtype == np.uint8 else unit
+    return BeforeKeys(in_units(query, unit), keys, scale, of_products.astype(np.float32), unit / 2)
 
 
 def units(query: F64) -> F64:
@@ -189,42 +210,3 @@ def units(query: F64) -> F64:
 def in_units(query: F64, unit: F64) -> npt.NDArray[np.int16]:
     """The query (H, w) as integers; 0 where the unit is too small for float32."""
     return np.rint(query / np.where(unit > 0, unit, np.inf)[:, None]).astype(np.int16)
-
-
-def _before_sketch(integers: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
-    """Digits (H, 16 c) of integers (H, w), laid out as the c columns that a head is in, and layout."""
-    first, columns, places = _sketch_columns(*integers.shape)
-    digits = np.zeros((len(integers), columns, 2, 2, 4), np.int8)
-    high = (integers.astype(np.int32) + 128) >> 8
-    heads, column, half, byte = places
-    digits[heads, column, half, 0, byte] = high
-    digits[heads, column, half, 1, byte] = integers - (high << 8)
-    offset = integers.sum(axis=1, dtype=np.int64) * int(2 * SKETCH_MIDDLE)
-    # sums of 32 bits wrap around, and so does what is taken from them
-    return digits.reshape(len(integers), -1), np.stack([first, offset], axis=1).astype(np.int32)
-
-
-@lru_cache(maxsize=64)
-def _sketch_columns(heads: int, width: int) -> tuple[Rows, int, tuple[Rows, Rows, Rows, Rows]]:
-    """The first column of each head (H,), how many it has at most, and the places of elements (H, w) there.
-
-    A place is a head, a column, a half of it, and a byte.
-    """
-    first = np.arange(heads) * width // 8
-    elements = np.arange(heads * width).reshape(heads, width)
-    columns = elements // 8 - first[:, None]
-    places = np.arange(heads)[:, None], columns, elements % 8 // 4, elements % 4
-    return first, int(columns.max()) + 1, places
-
-
-def largest(scores: F32, tops: F32, count: int) -> Rows:
-    """The rows of the `count` largest scores (n,), or of all; tops: the largest of each block."""
-    if count < len(tops):
-        least = np.partition(tops, len(tops) - count)[len(tops) - count]
-        rows = np.flatnonzero(scores >= least)
-        scores = scores[rows]
-    else:
-        rows = np.arange(len(scores))
-    if count < len(rows):
-        rows = rows[np.argpartition(scores, len(rows) - count)[len(rows) - count :]]
-    return rows

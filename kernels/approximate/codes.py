@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import F32, F64, TINY32, Floats, Rows, spans
+from ..arrays import F32, F64, TINY32, Floats, spans
 from ..sweep import SKETCH_MIDDLE, SKETCH_STEP, TILE
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -54,12 +54,6 @@ class Level:
 
     def __len__(self) -> int:
         return len(self.scale)
-
-    def decoded(self, rows: Rows) -> Values:
-        """The values (c, d) of these rows."""
-        if self.values.dtype == np.uint8:
-            return _sketched(self.values, rows, self.width)
-        return self.values[rows]
 
 
 @dataclass(frozen=True)
@@ -171,22 +165,10 @@ def _write_sketch(sketch: Values, rows: slice, multiples: F64) -> F64:
     columns = np.zeros((count, sketch.shape[1] // 4, 2, 4), np.uint8)
     columns.reshape(count, -1)[:, :width] = nearest
     both = columns[:, :, 0] | columns[:, :, 1] << 4
-    _tiles(sketch)[places // TILE, :, places % TILE] = both.view(np.uint32)[:, :, 0]
+    tiles = sketch.view(np.uint32).reshape(-1, sketch.shape[1] // 4, TILE)
+    tiles[places // TILE, :, places % TILE] = both.view(np.uint32)[:, :, 0]
     values: F64 = nearest * SKETCH_STEP - SKETCH_MIDDLE
     return values
-
-
-def _sketched(sketch: Values, rows: Rows, width: int) -> F32:
-    """The values (c, width) that a sketch has of these rows."""
-    both = _tiles(sketch)[rows // TILE, :, rows % TILE].view(np.uint8).reshape(len(rows), -1, 4)
-    halves = np.stack([both & 15, both >> 4], axis=2).reshape(len(rows), -1)
-    values: F32 = halves[:, :width] * np.float32(SKETCH_STEP) - np.float32(SKETCH_MIDDLE)
-    return values
-
-
-def _tiles(sketch: Values) -> Values:
-    """The columns uint32 (tiles, columns, TILE) of a sketch."""
-    return sketch.view(np.uint32).reshape(-1, sketch.shape[1] // 4, TILE)
 
 
 def _scales(largest: F64, dtype: str) -> F32:

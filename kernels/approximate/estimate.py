@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import EPS32, F32, F64, MAX32, TINY32, Floats, Rows, head_dots, spans
-from ..sweep import units
+from ..arrays import EPS32, F32, F64, MAX32, TINY32, Floats, Rows
+from ..sweep import before_keys
 from .codes import Level, rounded_up
 
 
@@ -21,7 +21,7 @@ class Bound:
     ASNA section 3.1): 16 for rounding the query, the factors, these bounds and sums with them. Before
     integers an element of the query is half of its unit off.
 
-    query, level: what it is of. lengths (H,): of the query's slices. rounding (H,): what float32 adds, by the
+    query, level, before: what it is of. lengths (H,): of the query's slices. rounding (H,): what float32 adds, by the
     scale of a key.
     factors (H, 2): what the largest element and the length of a residual are multiplied by.
     """
@@ -29,12 +29,14 @@ class Bound:
     def __init__(self, query: F64, level: Level) -> None:
         width, peak = query.shape[1], level.peak
         self.query, self.level, self._sum = query, level, np.abs(query).sum(axis=1)
+        self.before = before_keys(query, level.values, level.scale)
         self.lengths: F64 = np.sqrt((query * query).sum(axis=1))
-        self.rounding = self._sum * (peak * (width // 4 + 24) * EPS32)
-        if level.values.dtype.kind != "f":
-            self.rounding += units(query) * (peak * width / 2 * (1 + 2**-16))
-        self.factors: F32 = np.stack([_up(self._sum), _up(self.lengths)], axis=1)
-        self._rounding_up = _up(self.rounding)
+        in_float32 = self._sum * (peak * (width // 4 + 24) * EPS32)
+        self.rounding: F64 = in_float32 + self.before.off * (peak * width * (1 + 2**-16))
+        # rounded up, and for the rounding of products with them
+        up = rounded_up(np.array([self._sum, self.lengths, self.rounding]) * (1 + 8 * EPS32))
+        self.factors: F32 = np.ascontiguousarray(up[:2].T)
+        self._rounding_up = up[2]
         self._underflow = np.float32(width * TINY32)
 
     def of_residuals(self, rows: Rows | slice) -> F32:
@@ -80,17 +82,3 @@ class Bound:
     def of_float32(self, reach: float) -> float:
         """A bound on what float32 keys' logits within `reach` would be off."""
         return float(reach * (self.query.shape[1] + 16) * EPS32)
-
-
-def _up(values: F64) -> F32:
-    """Rounded up, and for the rounding of a product."""
-    return rounded_up(values * (1 + 8 * EPS32))
-
-
-def coded_logits(query: F64, level: Level, rows: Rows) -> F64:
-    """Logits (H, c) of a query (H, w) with what the values of these stored rows stand for."""
-    out = np.empty((len(query), len(rows)), np.float32)
-    for span in spans(len(rows), 8 * level.width):
-        keys = level.decoded(rows[span]).astype(np.float32) * level.scale[rows[span]][:, None]
-        head_dots(query.astype(np.float32), keys, out[:, span])
-    return out.astype(np.float64)

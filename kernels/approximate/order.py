@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import F64, TINY32
 from ..softmax import State
@@ -46,25 +45,19 @@ def least_of_best(exact: F64, softmax: Softmax, k: int) -> float:
 
 def settle_order(exact: F64, softmax: Softmax, k: int) -> None:
     """Raise TooManyError unless the order of the first k rows by exact logits (H, c) is certain."""
-    if len(exact) == 1:
+    heads = len(exact)
+    if heads == 1:
         return
-    order = np.argsort(-log_scores(exact, softmax, 0))
+    weights = np.exp(softmax.log_weights(exact, 0))
+    scores = weights.sum(axis=0) / heads
+    order = np.argsort(-scores)
     ahead = np.concatenate([order[: k - 1], np.repeat(order[k - 1], len(order) - k)])
     behind = order[1:]
-    if not _decided(exact[:, ahead], exact[:, behind], softmax).all():
+    doubt = np.expm1(softmax.off + _CLOSE)
+    # the order of two rows is certain that are apart wherever in its bounds the log-sum-exp is
+    apart = np.abs(scores[ahead] - scores[behind]) * heads > doubt @ np.abs(weights[:, ahead] - weights[:, behind])
+    seen, gone = scores * (1 - doubt.max()) > TINY32, scores * (1 + doubt.max()) < TINY32
+    decided = (seen[ahead] & seen[behind] & apart) | (gone[behind] & (seen | gone)[ahead])
+    decided |= (exact[:, ahead] == exact[:, behind]).all(axis=0)
+    if not decided.all():
         raise TooManyError("scores closer than the normalisers of the heads are known")
-
-
-def _decided(a: F64, b: F64, softmax: Softmax) -> npt.NDArray[np.bool_]:
-    """Whether each pair of rows (H, c) has one order wherever in its bounds the log-sum-exp is."""
-    first, second = np.exp(softmax.log_weights(a, 0)), np.exp(softmax.log_weights(b, 0))
-    doubt = np.expm1(softmax.off + _CLOSE)[:, None]
-    apart = np.abs(first.mean(axis=0) - second.mean(axis=0)) > (doubt * np.abs(first - second)).mean(axis=0)
-    least, most = 1 - doubt.max(), 1 + doubt.max()
-    seen = [weights.mean(axis=0) * least > TINY32 for weights in (first, second)]
-    gone = [weights.mean(axis=0) * most < TINY32 for weights in (first, second)]
-    equal = (a == b).all(axis=0)
-    decided: npt.NDArray[np.bool_] = (
-        equal | (seen[0] & seen[1] & apart) | (gone[0] & gone[1]) | (seen[0] & gone[1])
-    )
-    return decided

@@ -18,8 +18,8 @@ import numpy as np
 
 from ..arrays import EPS32, F64, Checkpoint, Floats, Rows
 from ..softmax import State
-from ..sweep import LEAST, Bounds, Sweep, largest
-from .estimate import Bound, TooManyError, coded_logits
+from ..sweep import LEAST, Bounds, Sweep
+from .estimate import Bound, TooManyError
 from .order import Softmax
 
 _CLOSE = 2e-6
@@ -79,22 +79,15 @@ class Proof:
         self._query, self._level, self._bound, self._finer = bound.query, bound.level, bound, finer
         query, level = bound.query, bound.level
         self._present = slice(0, len(level)) if present is None else present
-        self._unread = len(level) if present is None else len(present)
+        self._unread = self._rows = len(level) if present is None else len(present)
         usual = np.full(len(query), -np.inf)
         if level.summed:
             rows, logits = self._sample()
             usual = np.partition(logits, len(rows) // 2, axis=1)[:, len(rows) // 2]
             if closely and finer is not None and not self._expected(rows, logits, usual) <= 1:
                 raise TooManyError("weights too different for codes that have finer ones")
-        self._sweep = Sweep(
-            query,
-            level.values,
-            present,
-            level.scale,
-            Bounds(level.largest, level.length, bound.factors, usual.astype(np.float32)),
-            threads=threads,
-            checkpoint=checkpoint,
-        )
+        bounds = Bounds(level.largest, level.length, bound.factors, usual.astype(np.float32))
+        self._sweep = Sweep(bound.before, present, bounds, threads=threads, checkpoint=checkpoint)
         self._begun = self._sweep.state()
         self._usual = np.exp(usual.astype(np.float32) - self._begun.maximum)
         self._known, self._together = np.zeros(len(query)), np.zeros(len(query))
@@ -110,13 +103,13 @@ class Proof:
             self._make_up_for(present)
         self._variance = self._left.variance
         reach = bound.factors[:, 1] * np.where(widest > 0, np.expm1(widest) / widest, 1)
-        self._scores, self._tops, self._uppers = self._sweep.scores_within(
+        self._scores, self._uppers = self._sweep.scores_within(
             self._begun, level.length if present is None else level.length[present], reach
         )
 
     def heaviest(self, count: int) -> Rows:
         """The rows of the largest scores."""
-        return largest(self._scores, self._tops, count)
+        return self._scores.largest(count)
 
     def learn(self, rows: Rows, exact: F64) -> None:
         """Take the float64 logits (H, c) of rows that were not known before."""
@@ -125,7 +118,7 @@ class Proof:
         self._unread -= len(rows)
         self._left = self._left.less(self._sums(self._sums_of(rows)), nothing_left=not self._unread)
         if self._usual.any():
-            coded = coded_logits(self._query, self._level, stored(self._present, rows))
+            coded = self._bound.before.logits(stored(self._present, rows))
             self._together -= (exact - coded).sum(axis=1)
         self._known += np.exp(exact - self._begun.maximum[:, None]).sum(axis=1)
 
@@ -134,8 +127,10 @@ class Proof:
         whole, left = self._whole(), self._left
         second = self._widest * np.exp(self._widest) / 2 * left.plain
         first = np.fmin(left.plain + self._usual * np.abs(self._together), left.apart)
-        rounding = (self._rounding * np.exp(self._widest) + _SUMMED) * min(1, self._unread)
-        off = first + second + rounding * self._sweep.sums[:, 0]
+        rounding = (self._rounding * np.exp(self._widest) + _SUMMED) * self._sweep.sums[:, 0]
+        # of the rows that were read, what the codes give is taken from the sum of all residuals
+        rounding += self._usual * (self._rounding * (self._rows - self._unread))
+        off = first + second + rounding * min(1, self._unread)
         return Softmax(State(self._begun.maximum, whole), -np.log1p(-np.minimum(off / whole, 1)))
 
     def is_close(self) -> bool:
@@ -146,7 +141,7 @@ class Proof:
         """About how many of the heaviest rows must be read to come close; TooManyError above `most`."""
         excess = float((self._variance / (_CLOSE * self._whole()) ** 2).max())
         usual = float((self._usual / self._begun.total).mean())
-        shares = (self._scores - np.float32(usual)) ** 2
+        shares = (self._scores.values[0] - np.float32(usual)) ** 2
         largest_first = -np.partition(-shares, most - 1)[:most] if most < len(shares) else shares
         gone = np.cumsum(np.sort(largest_first)[::-1], dtype=np.float64)
         count = int(np.searchsorted(gone, shares.sum(dtype=np.float64) * (1 - 1 / excess))) + 1
@@ -160,11 +155,11 @@ class Proof:
         if not np.exp(least - shift) >= LEAST:
             raise TooManyError("scores that vanish")
         room = shift + self._sweep.rounding() + self._rounding.max()
-        rows = np.flatnonzero(self._uppers >= np.exp(least - room))
+        rows = self._uppers.at_least(np.exp(least - room))
         rows = self._near(rows, self._sweep.weights(rows, softmax.state), self._bound, least, softmax)
         if self._finer is None:
             return rows
-        logits = coded_logits(self._query, self._finer.level, stored(self._present, rows))
+        logits = self._finer.before.logits(stored(self._present, rows))
         return self._near(rows, softmax.state.weights(logits), self._finer, least, softmax)
 
     def _near(self, rows: Rows, weights: Floats, bound: Bound, least: float, softmax: Softmax) -> Rows:
@@ -176,9 +171,10 @@ class Proof:
 
     def _sample(self) -> tuple[Rows, F64]:
         """Some stored rows (c,), and their logits (H, c) by the finest codes."""
-        places = np.linspace(0, self._unread - 1, min(_SAMPLE, self._unread)).astype(np.intp)
+        count = min(_SAMPLE, self._rows)
+        places = np.arange(count) * (self._rows - 1) // max(1, count - 1)
         rows, finest = stored(self._present, places), self._finer or self._bound
-        return rows, coded_logits(self._query, finest.level, rows)
+        return rows, finest.before.logits(rows)
 
     def _expected(self, rows: Rows, logits: F64, usual: F64) -> float:
         """By some stored rows, the variance of the normaliser as a multiple of what it may be."""
@@ -218,7 +214,7 @@ class Proof:
         bounds, spread = self._bound.of_residuals(places), self._level.length[places].astype(np.float64)
         distances = np.abs(weights - self._usual[:, None])
         plain, apart = (weights * bounds).sum(axis=1), (distances * bounds).sum(axis=1)
-        return np.stack([weights.sum(axis=1), plain, apart, ((distances * spread) ** 2).sum(axis=1)], axis=1)
+        return np.array([weights.sum(axis=1), plain, apart, ((distances * spread) ** 2).sum(axis=1)]).T
 
     def _sums(self, sums: F64) -> _Sums:
         variance = self._bound.lengths**2 * sums[:, 3] / self._query.size

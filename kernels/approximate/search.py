@@ -124,6 +124,8 @@ class _Reader:
     def read(self, rows: Rows) -> tuple[Rows, F64]:
         """Read those of the rows that are new: (these, their logits); TooManyError if they are too many."""
         new = np.sort(rows[~self._known[rows]])
+        if not len(new):
+            return new, np.empty((len(self.exact), 0))
         if len(new) > self.left:
             raise TooManyError("too many keys may be among the best")
         logits = exact_dots(self._scaled, as_keyset(self.keys(new)), np.arange(len(new)), self._checkpoint)
@@ -152,8 +154,10 @@ def _prove(reader: _Reader, proof: Proof, given: F64 | None, k: int) -> State:
         count = max(proof.needed(count + reader.left), count + count // 2)
         proof.learn(*reader.read(proof.heaviest(count)))
     softmax = _softmax(proof, given)
-    proof.learn(*reader.read(proof.rivals(least_of_best(reader.exact, softmax, k), softmax)))
-    softmax = _softmax(proof, given)
+    rivals, exact = reader.read(proof.rivals(least_of_best(reader.exact, softmax, k), softmax))
+    if len(rivals):
+        proof.learn(rivals, exact)
+        softmax = _softmax(proof, given)
     if given is None:
         softmax = Softmax(
             softmax.state, softmax.off + _of_float32(reader, softmax.state, proof.off_in_float32)

@@ -41,7 +41,7 @@ NAME(head_of_sketch) (const uint8_t *const *keys, int side_by_side, const Sketch
 
 	for (int c = 0; c < head->columns; c++)
 	{
-		const int  *digits = head->digits + 4 * c;
+		const int  *digits = (const int *) (head->digits + 16 * c);
 		NAME(lanes) both = NAME(column) (keys, side_by_side, head->first + c);
 		NAME(lanes) halves[2] = {both & HALF_OF_COLUMN, both >> 4 & HALF_OF_COLUMN};
 
@@ -59,7 +59,7 @@ NAME(heads_of_sketch) (const Sweep *s, const uint8_t *const *keys, int side_by_s
 {
 	for (int h = 0; h < s->heads; h++)
 	{
-		NAME(lanes) sums = NAME(head_of_sketch) (keys, side_by_side, &s->sketch[h]) << 5;
+		NAME(lanes) sums = NAME(head_of_sketch) (keys, side_by_side, &s->sketch[h]) * (2 * SKETCH_STEP);
 
 		NAME(store) (out + h * s->weight_stride, __builtin_convertvector(sums - s->sketch[h].offset, NAME(vector)), count);
 	}

@@ -21,6 +21,9 @@
 /* Keys of a tile of a sketch, and how many bytes ahead of its use its memory is asked for. */
 #define TILE_KEYS 16
 #define SKETCH_AHEAD 16384
+/* An element of a sketch stands for that multiple of its four bits, less half of the other. */
+#define SKETCH_STEP 16
+#define TWICE_SKETCH_MIDDLE 241
 
 /* By what small numbers are multiplied before they are squared. */
 #define SCALED_UP 0x1p60f
@@ -36,16 +39,16 @@ enum Type
 /* A head of a query before a sketch. */
 typedef struct SketchHead
 {
-	const int  *digits;			/* four bytes at a time: for each column those of 256 and of 1, of both its halves */
+	int8_t	   *digits;			/* for each column, of both its halves, four of 256 and four of 1 */
 	int			first;			/* column */
 	int			columns;
-	int			offset;			/* what is to be taken from 32 times the sums */
+	int			offset;			/* what is to be taken from twice the step times the sums */
 } SketchHead;
 
 typedef struct Sweep
 {
-	const void *query;			/* of float32, or of int16 for bytes */
-	SketchHead *sketch;			/* what it is before a sketch, by head */
+	const void *query;			/* of float32, or of int16 for bytes and sketches */
+	SketchHead *sketch;			/* what it is before a sketch, by head; their digits lie behind them */
 	const void *keys;
 	const int64_t *present;		/* which of the stored keys count, NULL for all */
 	const float *scale;			/* of each stored key, NULL for 1 */
@@ -59,6 +62,7 @@ typedef struct Sweep
 	double	   *sums;
 	float	   *most;
 	enum Type	type;
+	ptrdiff_t	stored;			/* rows */
 	ptrdiff_t	rows;			/* that count */
 	ptrdiff_t	width;			/* of a head */
 	ptrdiff_t	key_stride;
@@ -76,6 +80,7 @@ typedef struct Mix
 	const float *spread;		/* of each key, NULL where no bounds of scores are wanted */
 	const float *reach;			/* of each head */
 	float	   *upper;
+	float	   *upper_tops;
 	float	   *scores;
 	float	   *tops;
 	ptrdiff_t	rows;
@@ -111,6 +116,7 @@ stored_row(const Sweep *s, ptrdiff_t place)
 #include "blocks.h"
 
 static const OfBlock sweep_block[] = OF_EACH_SET(sweep_block);
+static const OfBlock logits_block[] = OF_EACH_SET(logits_block);
 static const OfBlock mix_block[] = OF_EACH_SET(mix_block);
 static const OfBlock tile_block[] = OF_EACH_SET(tile_block);
 
@@ -130,6 +136,27 @@ present_rows_exist(const Py_buffer *present, Py_ssize_t stored)
 	return exist;
 }
 
+/* Writes the rows whose value is no less than that, in blocks of which these are the tops; how many they are. */
+static Py_ssize_t
+rows_at_least(const float *values, const float *tops, Py_ssize_t n, double least, int64_t *rows)
+{
+	Py_ssize_t	found = 0;
+
+	for (Py_ssize_t start = 0; start < n; start += BLOCK)
+	{
+		const Py_ssize_t end = n - start < BLOCK ? n : start + BLOCK;
+
+		if (!(tops[start / BLOCK] >= least))
+			continue;
+		for (Py_ssize_t row = start; row < end; row++)
+		{
+			rows[found] = row;
+			found += values[row] >= least;
+		}
+	}
+	return found;
+}
+
 /* A matrix that may be None, which leaves `view` NULL; false with an exception set. */
 static int
 hold_optional(Matrices *matrices, PyObject *object, const char *what, const char *formats, int flags,
@@ -139,67 +166,63 @@ hold_optional(Matrices *matrices, PyObject *object, const char *what, const char
 	return object == Py_None || (*view = hold(matrices, object, what, formats, flags)) != NULL;
 }
 
-/* Two bounds of each stored key, and their factors for each head; None for all three for no bounds. */
-static int
-get_bounds(PyObject *const *given, Matrices *held, Py_ssize_t stored, Py_ssize_t heads, Sweep *s)
+/* A head's digits of 256 and of 1 before the columns that it is in, and what becomes of its sums. */
+static void
+set_sketch_head(const int16_t *query, ptrdiff_t at, ptrdiff_t width, SketchHead *head)
 {
-	const Py_buffer *views[3];
+	unsigned	sum = 0;
 
-	for (int i = 0; i < 3; i++)
-		if (!hold_optional(held, given[i], "bounds", "f", 0, &views[i]))
-			return 0;
-	if ((views[0] == NULL) != (views[1] == NULL) || (views[0] == NULL) != (views[2] == NULL) ||
-		!has_shape(views[0], 1, stored) || !has_shape(views[1], 1, stored) || !has_shape(views[2], heads, 2) ||
-		(views[2] != NULL && views[2]->strides[0] != 8) || (views[0] != NULL && s->scale == NULL))
+	head->first = (int) (at / 8);
+	head->columns = (int) ((at + width - 1) / 8) - head->first + 1;
+	for (ptrdiff_t element = at; element < at + width; element++)
 	{
-		PyErr_SetString(PyExc_ValueError, "the bounds do not fit");
-		return 0;
+		const int	value = query[element];
+		const int	high = (value + 128) >> 8;
+		int8_t	   *digits = head->digits + (element / 8 - head->first) * 16 + element % 8 / 4 * 8 + element % 4;
+
+		digits[0] = (int8_t) high;
+		digits[4] = (int8_t) (value - high * 256);
+		sum += (unsigned) value;
 	}
-	for (int b = 0; b < 2; b++)
-		s->bound[b] = views[b] != NULL ? views[b]->buf : NULL;
-	s->factors = views[2] != NULL ? views[2]->buf : NULL;
+	/* sums of 32 bits wrap around, and so does what is taken from them */
+	head->offset = (int) (sum * TWICE_SKETCH_MIDDLE);
+}
+
+/* A query before tiles of a sketch; false with an exception set where there is no memory. */
+static int
+get_sketch(const Py_buffer *query, Sweep *s)
+{
+	const ptrdiff_t heads = query->shape[0];
+	const ptrdiff_t width = query->shape[1];
+	const ptrdiff_t room = (width / 8 + 2) * 16;
+	int8_t	   *digits;
+
+	s->sketch = PyMem_Calloc(heads, sizeof(SketchHead) + room);
+	if (s->sketch == NULL)
+		return PyErr_NoMemory() != NULL;
+	digits = (int8_t *) (s->sketch + heads);
+	for (ptrdiff_t h = 0; h < heads; h++)
+	{
+		s->sketch[h].digits = digits + h * room;
+		set_sketch_head(query->buf, h * width, width, &s->sketch[h]);
+	}
 	return 1;
 }
 
-/* A head's part of a query before a sketch, `digits` of which are its row: see sweep.pyi. */
+/* Whether keys are rows, or tiles of a sketch, of the width of a query, and of as many scales. */
 static int
-get_sketch_head(const Py_buffer *query, const Py_buffer *layout, Py_ssize_t row, Py_ssize_t columns, SketchHead *head)
+fit_query(const Py_buffer *keys, const Py_buffer *scale, const Py_buffer *query)
 {
-	const int  *of_head = (const int *) ((const char *) layout->buf + row * layout->strides[0]);
+	const Py_ssize_t width = query->shape[0] * query->shape[1];
 
-	head->digits = (const int *) ((const char *) query->buf + row * query->strides[0]);
-	head->first = of_head[0];
-	head->offset = of_head[1];
-	if (head->first < 0 || head->first >= columns)
+	if (query->shape[0] > INT_MAX || query->shape[0] < 1 || query->shape[1] < 1 || width > INT_MAX ||
+		query->strides[0] != query->itemsize * query->shape[1] ||
+		query->format[0] != (keys->itemsize == 1 ? 'h' : 'f'))
 		return 0;
-	head->columns = (int) (columns - head->first < query->shape[1] / 16 ? columns - head->first : query->shape[1] / 16);
-	return 1;
-}
-
-/* A query before tiles of a sketch; false where they do not fit. */
-static int
-get_sketch(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *scale, const Py_buffer *layout,
-		   SketchHead **heads)
-{
-	if (layout == NULL || scale == NULL || query->format[0] != 'b' || query->shape[1] % 16 != 0 ||
-		query->strides[0] % 4 != 0 || keys->shape[0] % TILE_KEYS != 0 || keys->shape[1] % 4 != 0 ||
-		keys->strides[0] != keys->shape[1] || keys->shape[1] > INT_MAX || scale->shape[1] > keys->shape[0] ||
-		!has_shape(layout, query->shape[0], 2))
-		return 0;
-	*heads = PyMem_Calloc(query->shape[0] + 1, sizeof(SketchHead));
-	for (Py_ssize_t h = 0; *heads != NULL && h < query->shape[0]; h++)
-		if (!get_sketch_head(query, layout, h, keys->shape[1] / 4, *heads + h))
-			return 0;
-	return *heads != NULL;
-}
-
-/* A query before keys row by row; false where they do not fit. */
-static int
-fits_rows(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *scale)
-{
-	return query->shape[0] * query->shape[1] == keys->shape[1] &&
-		query->strides[0] == query->itemsize * query->shape[1] &&
-		query->format[0] == (keys->format[0] == 'b' ? 'h' : 'f') && has_shape(scale, 1, keys->shape[0]);
+	if (keys->format[0] == 'B')
+		return keys->shape[1] == (width + 7) / 8 * 4 && keys->strides[0] == keys->shape[1] &&
+			keys->shape[0] % TILE_KEYS == 0 && scale != NULL && scale->shape[0] == 1 && scale->shape[1] <= keys->shape[0];
+	return keys->shape[1] == width && has_shape(scale, 1, keys->shape[0]);
 }
 
 static enum Type
@@ -218,45 +241,66 @@ type_of_keys(const Py_buffer *keys)
 	}
 }
 
-/* What is read: query, keys, present, scale, two bounds, their factors, usual, unit, layout. */
+/* What logits are made of: query, keys, present, scale, unit. */
 static int
 get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 {
-	const Py_buffer *query = hold(held, given[0], "query", "fhb", 0);
+	const Py_buffer *query = hold(held, given[0], "query", "fh", 0);
 	const Py_buffer *keys = query ? hold(held, given[1], "keys", "efbB", 0) : NULL;
-	const Py_buffer *usual = keys ? hold(held, given[7], "usual", "f", 0) : NULL;
-	const Py_buffer *unit = usual ? hold(held, given[8], "unit", "f", 0) : NULL;
+	const Py_buffer *unit = keys ? hold(held, given[4], "unit", "f", 0) : NULL;
 	const Py_buffer *present;
 	const Py_buffer *scale;
-	const Py_buffer *layout;
-	Py_ssize_t	stored;
 
 	if (unit == NULL || !hold_optional(held, given[2], "present", "lq", 0, &present) ||
-		!hold_optional(held, given[3], "scale", "f", 0, &scale) ||
-		!hold_optional(held, given[9], "layout", "i", 0, &layout))
+		!hold_optional(held, given[3], "scale", "f", 0, &scale))
 		return 0;
-	s->type = type_of_keys(keys);
-	stored = scale != NULL ? scale->shape[1] : keys->shape[0];
-	if (query->shape[0] > INT_MAX ||
-		!(s->type == SKETCH ? get_sketch(query, keys, scale, layout, &s->sketch) : fits_rows(query, keys, scale)) ||
-		!has_shape(usual, 1, query->shape[0]) || !has_shape(unit, 1, query->shape[0]) ||
-		!has_shape(scale, 1, stored) || !has_shape(present, 1, present ? present->shape[1] : 0) ||
-		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, stored))))
+	s->stored = scale != NULL ? scale->shape[1] : keys->shape[0];
+	if (!fit_query(keys, scale, query) || !has_shape(unit, 1, query->shape[0]) ||
+		!has_shape(present, 1, present ? present->shape[1] : 0) ||
+		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, s->stored))))
 	{
 		PyErr_SetString(PyExc_ValueError, "query, keys, present rows and scale do not fit");
 		return 0;
 	}
+	s->type = type_of_keys(keys);
 	s->query = query->buf;
 	s->keys = keys->buf;
-	s->usual = usual->buf;
 	s->unit = unit->buf;
 	s->present = present != NULL ? present->buf : NULL;
 	s->scale = scale != NULL ? scale->buf : NULL;
-	s->rows = present != NULL ? present->shape[1] : stored;
+	s->rows = present != NULL ? present->shape[1] : s->stored;
 	s->heads = (int) query->shape[0];
 	s->width = query->shape[1];
 	s->key_stride = keys->strides[0] / keys->itemsize;
-	return get_bounds(given + 4, held, stored, query->shape[0], s);
+	return s->type != SKETCH || get_sketch(query, s);
+}
+
+/* Two bounds of each stored key, their factors for each head, and its usual logit; None for all of them for no bounds. */
+static int
+get_bounds(PyObject *const *given, Matrices *held, Sweep *s)
+{
+	const Py_buffer *views[4];
+	int			none = 0;
+
+	for (int i = 0; i < 4; i++)
+	{
+		if (!hold_optional(held, given[i], "bounds", "f", 0, &views[i]))
+			return 0;
+		none += views[i] == NULL;
+	}
+	if (none == 4)
+		return 1;
+	if (none > 0 || s->scale == NULL || !has_shape(views[0], 1, s->stored) || !has_shape(views[1], 1, s->stored) ||
+		!has_shape(views[2], s->heads, 2) || views[2]->strides[0] != 8 || !has_shape(views[3], 1, s->heads))
+	{
+		PyErr_SetString(PyExc_ValueError, "the bounds do not fit");
+		return 0;
+	}
+	for (int b = 0; b < 2; b++)
+		s->bound[b] = views[b]->buf;
+	s->factors = views[2]->buf;
+	s->usual = views[3]->buf;
+	return 1;
 }
 
 /* What is written: weights, maxima, sums, most, squares. */
@@ -294,21 +338,21 @@ get_results(PyObject *const *given, Matrices *held, Sweep *s)
 static PyObject *
 module_sweep(PyObject *self, PyObject *args)
 {
-	PyObject   *given[15];
+	PyObject   *given[14];
 	const char *name = NULL;
 	Matrices	matrices = {.held = 0};
 	Sweep		sweep = {.sketch = NULL};
 	Run			run;
 	int			done;
 
-	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
-						  &given[5], &given[6], &given[7], &given[8], &given[9],
-						  &given[10], &given[11], &given[12], &given[13], &given[14],
+	if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOOOnni|z:sweep", &given[0], &given[1], &given[2], &given[3], &given[4],
+						  &given[5], &given[6], &given[7], &given[8],
+						  &given[9], &given[10], &given[11], &given[12], &given[13],
 						  &run.first, &run.end, &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
-	done = get_keys(given, &matrices, &sweep) && get_results(given + 10, &matrices, &sweep) &&
-		check_run(&run, BLOCKS(sweep.rows));
+	done = get_keys(given, &matrices, &sweep) && get_bounds(given + 5, &matrices, &sweep) &&
+		get_results(given + 9, &matrices, &sweep) && check_run(&run, BLOCKS(sweep.rows));
 	if (done)
 		run_with_interpreter_free(sweep_block[run.set], &sweep, &run);
 	PyMem_Free(sweep.sketch);
@@ -316,23 +360,61 @@ module_sweep(PyObject *self, PyObject *args)
 	return done ? Py_NewRef(Py_None) : NULL;
 }
 
-/* Spread, reach and upper for bounds of scores; None for all three for none. */
+static PyObject *
+module_logits(PyObject *self, PyObject *args)
+{
+	PyObject   *given[6];
+	const char *name = NULL;
+	Matrices	matrices = {.held = 0};
+	Sweep		sweep = {.sketch = NULL};
+	Run			run = {.first = 0, .threads = 1};
+	const Py_buffer *out;
+	int			done;
+
+	if (!PyArg_ParseTuple(args, "OOOOOO|z:logits", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5],
+						  &name) ||
+		(run.set = get_instruction_set(name)) < 0)
+		return NULL;
+	done = get_keys(given, &matrices, &sweep) && (out = hold(&matrices, given[5], "out", "f", PyBUF_WRITABLE)) != NULL;
+	if (done && (sweep.scale == NULL || !has_shape(out, sweep.heads, sweep.rows)))
+	{
+		PyErr_SetString(PyExc_ValueError, "the logits do not fit");
+		done = 0;
+	}
+	if (done)
+	{
+		sweep.weights = out->buf;
+		sweep.weight_stride = out->strides[0] / 4;
+		done = run_all(logits_block[run.set], &sweep, BLOCKS(sweep.rows), &run);
+	}
+	PyMem_Free(sweep.sketch);
+	let_go(&matrices);
+	return done ? Py_NewRef(Py_None) : NULL;
+}
+
+/* Spread, reach, upper and its tops for bounds of scores; None for all of them for none. */
 static int
 get_upper(PyObject *const *given, Matrices *held, Py_ssize_t rows, Py_ssize_t heads, Mix *m)
 {
-	const Py_buffer *spread;
-	const Py_buffer *reach;
-	const Py_buffer *upper;
+	const Py_buffer *views[4];
+	int			none = 0;
 
-	if (!hold_optional(held, given[0], "spread", "f", 0, &spread) ||
-		!hold_optional(held, given[1], "reach", "f", 0, &reach) ||
-		!hold_optional(held, given[2], "upper", "f", PyBUF_WRITABLE, &upper))
+	for (int i = 0; i < 4; i++)
+	{
+		if (!hold_optional(held, given[i], "bounds of scores", "f", i < 2 ? 0 : PyBUF_WRITABLE, &views[i]))
+			return 0;
+		none += views[i] == NULL;
+	}
+	if (none == 4)
+		return 1;
+	if (none > 0 || !has_shape(views[0], 1, rows) || !has_shape(views[1], 1, heads) || !has_shape(views[2], 1, rows) ||
+		!has_shape(views[3], 1, BLOCKS(rows)))
 		return 0;
-	m->spread = spread != NULL ? spread->buf : NULL;
-	m->reach = reach != NULL ? reach->buf : NULL;
-	m->upper = upper != NULL ? upper->buf : NULL;
-	return (spread == NULL) == (reach == NULL) && (spread == NULL) == (upper == NULL) &&
-		has_shape(spread, 1, rows) && has_shape(reach, 1, heads) && has_shape(upper, 1, rows);
+	m->spread = views[0]->buf;
+	m->reach = views[1]->buf;
+	m->upper = views[2]->buf;
+	m->upper_tops = views[3]->buf;
+	return 1;
 }
 
 static int
@@ -365,21 +447,48 @@ make_mix(PyObject *const *given, Matrices *held, Mix *m)
 static PyObject *
 module_mix(PyObject *self, PyObject *args)
 {
-	PyObject   *given[7];
+	PyObject   *given[8];
 	const char *name = NULL;
 	Matrices	matrices = {.held = 0};
-	Mix			mix;
+	Mix			mix = {.spread = NULL};
 	Run			run = {.first = 0};
 	int			done;
 
-	if (!PyArg_ParseTuple(args, "OOOOOOOi|z:mix", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5],
-						  &given[6], &run.threads, &name) ||
+	if (!PyArg_ParseTuple(args, "OOOOOOOOi|z:mix", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5],
+						  &given[6], &given[7], &run.threads, &name) ||
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
 	done = make_mix(given, &matrices, &mix) &&
 		run_all(mix_block[run.set], &mix, BLOCKS(mix.rows), &run);
 	let_go(&matrices);
 	return done ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *
+module_at_least(PyObject *self, PyObject *args)
+{
+	PyObject   *given[3];
+	double		least;
+	Matrices	matrices = {.held = 0};
+	const Py_buffer *values;
+	const Py_buffer *tops;
+	const Py_buffer *rows;
+	Py_ssize_t	found = -1;
+
+	if (!PyArg_ParseTuple(args, "OOdO:at_least", &given[0], &given[1], &least, &given[2]))
+		return NULL;
+	if ((values = hold(&matrices, given[0], "values", "f", 0)) != NULL &&
+		(tops = hold(&matrices, given[1], "tops", "f", 0)) != NULL &&
+		(rows = hold(&matrices, given[2], "rows", "lq", PyBUF_WRITABLE)) != NULL)
+	{
+		if (has_shape(values, 1, values->shape[1]) && has_shape(tops, 1, BLOCKS(values->shape[1])) &&
+			has_shape(rows, 1, values->shape[1]) && rows->itemsize == 8)
+			found = rows_at_least(values->buf, tops->buf, values->shape[1], least, rows->buf);
+		else
+			PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
+	}
+	let_go(&matrices);
+	return found < 0 ? NULL : PyLong_FromSsize_t(found);
 }
 
 static int
@@ -434,11 +543,14 @@ module_tile(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
 	{"sweep", module_sweep, METH_VARARGS,
-	"sweep(query, keys, present, scale, bound, spread, factors, usual, unit, layout, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
+	"sweep(query, keys, present, scale, unit, bound, spread, factors, usual, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
 	"blocks first to end of the weights of a query, see sweep.pyi"},
+	{"logits", module_logits, METH_VARARGS,
+	"logits(query, keys, present, scale, unit, out, variant=None): logits of a query, see sweep.pyi"},
 	{"mix", module_mix, METH_VARARGS,
-	"mix(weights, factors, scores, tops, spread, reach, upper, threads, variant=None): sums of weights by factors, "
+	"mix(weights, factors, scores, tops, spread, reach, upper, upper_tops, threads, variant=None): sums of weights by factors, "
 	"see sweep.pyi"},
+	{"at_least", module_at_least, METH_VARARGS, "at_least(values, tops, least, rows) -> how many rows it writes, see sweep.pyi"},
 	{"tile", module_tile, METH_VARARGS,
 	"tile(products, least, sums, hits, counts, as_they_are, threads, variant=None): sums and largest of products, "
 	"see sweep.pyi"},
@@ -460,6 +572,7 @@ PyInit_sweep(void)
 	PyObject   *made = PyModule_Create(&module);
 
 	if (made != NULL && (PyModule_AddIntMacro(made, BLOCK) < 0 || PyModule_AddIntMacro(made, TILE_KEYS) < 0 ||
+						  PyModule_AddIntMacro(made, SKETCH_STEP) < 0 || PyModule_AddIntMacro(made, TWICE_SKETCH_MIDDLE) < 0 ||
 						  PyModule_AddIntMacro(made, QUERIES_OF_A_BLOCK) < 0))
 		Py_CLEAR(made);
 	return made;

@@ -11,6 +11,10 @@ BLOCK: int
 TILE_KEYS: int
 """Keys of a tile of a sketch."""
 
+SKETCH_STEP: int
+TWICE_SKETCH_MIDDLE: int
+"""What elements of a sketch stand for: multiples of the step, less half of the other."""
+
 QUERIES_OF_A_BLOCK: int
 """Queries of a block of a tile."""
 
@@ -19,12 +23,11 @@ def sweep(
     keys: npt.NDArray[Any],
     present: npt.NDArray[np.int64] | None,
     scale: F32 | None,
+    unit: F32,
     bound: F32 | None,
     spread: F32 | None,
     factors: F32 | None,
-    usual: F32,
-    unit: F32,
-    layout: npt.NDArray[np.int32] | None,
+    usual: F32 | None,
     weights: F32,
     maxima: F32,
     sums: npt.NDArray[np.float64],
@@ -39,14 +42,14 @@ def sweep(
     """Write the blocks first to end of a query (H, w) over the keys at `present` (1, n), None for all.
 
     keys (m, H * w): float32; or float16 or int8, each times its scale (1, m), and then logits of each head
-    times its unit (1, H). The query is int16 for int8 keys, else float32.
+    times its unit (1, H). The query is int16 for int8 keys and sketches, else float32.
 
     Or keys are a sketch, uint8 (tiles * TILE_KEYS, 4 c): tiles one after the other, each of c columns of 8
     elements, a column of TILE_KEYS keys, a key of 4 bytes, byte j with element j in its lower half and j + 4
-    in the upper one. The query then is int8 (H, 16 columns of a head): digits of 256 and of 1 by which 4
-    lower halves are multiplied, and those of upper ones. layout (H, 2): the first column of each head, and
-    what is taken from 32 times its sum. weights (H, n): e^(logit -
-    maximum), where maxima (blocks, H) has the largest logit of the block. sums (blocks, H): of the weights.
+    in the upper one. Products with the query then are twice as large as those with what elements stand for.
+
+    weights (H, n): e^(logit - maximum), where maxima (blocks, H) has the largest logit of the block.
+    sums (blocks, H): of the weights.
 
     With bound and spread (1, m), and factors (H, 2) of both, b is the lesser product of a key and head. sums
     (blocks, 4 H) then are, of each head, those of weight, of weight * b, of |weight - u| * b and of
@@ -54,6 +57,18 @@ def sweep(
     logit is not finite. most (blocks, 3): the largest bound, spread and scale, (blocks, 0) without them.
     squares (1, n): <key, key>, of float32 keys only.
     """
+
+def logits(
+    query: npt.NDArray[Any],
+    keys: npt.NDArray[Any],
+    present: npt.NDArray[np.int64] | None,
+    scale: F32,
+    unit: F32,
+    out: F32,
+    variant: str | None = None,
+    /,
+) -> None:
+    """Write the logits (H, n) of which `sweep` makes weights, of keys that have a scale."""
 
 def mix(
     weights: F32,
@@ -63,14 +78,18 @@ def mix(
     spread: F32 | None,
     reach: F32 | None,
     upper: F32 | None,
+    upper_tops: F32 | None,
     threads: int,
     variant: str | None = None,
     /,
 ) -> None:
-    """Write scores (1, n), weights (H, n) times factors (blocks, H), and the top of each block.
+    """Write scores (1, n), weights (H, n) times factors (blocks, H), and tops (1, blocks), the largest of each block.
 
-    upper (1, n): score + spread (1, n) * the length over the heads of reach (1, H) * factor * weight.
+    upper (1, n): score + spread (1, n) * the length over the heads of reach (1, H) * factor * weight; and its tops.
     """
+
+def at_least(values: F32, tops: F32, least: float, rows: npt.NDArray[np.int64], /) -> int:
+    """Write the rows (1, n) whose value (1, n) is no less than `least`, ascending; how many these are."""
 
 def tile(
     products: F32,

@@ -118,6 +118,36 @@ NAME(of_block) (const Sweep *s, const float *all, ptrdiff_t start, int count, fl
 	return copy;
 }
 
+/* The products of a block's keys, in place of its weights. */
+INLINE void
+NAME(block_products) (const Sweep *s, ptrdiff_t start, int count)
+{
+	if (s->type == FLOATS)
+		NAME(block_logits_floats) (s, start, count);
+	else if (s->type == HALVES)
+		NAME(block_logits_halves) (s, start, count);
+	else if (s->type == BYTES)
+		NAME(block_logits_bytes) (s, start, count);
+	else
+		NAME(block_logits_sketch) (s, start, count);
+}
+
+/* The logits of a block, in place of its weights. */
+TARGET static void
+NAME(logits_block) (const void *problem, ptrdiff_t block)
+{
+	const Sweep *s = problem;
+	const ptrdiff_t start = block * BLOCK;
+	const int	count = s->rows - start < BLOCK ? (int) (s->rows - start) : BLOCK;
+	float		copy[BLOCK];
+	float		wrong;
+	const float *scale = NAME(of_block) (s, s->scale, start, count, copy);
+
+	NAME(block_products) (s, start, count);
+	for (int h = 0; h < s->heads; h++)
+		NAME(settle_logits) (s->weights + h * s->weight_stride + start, scale, s->unit[h], count, &wrong);
+}
+
 TARGET static void
 NAME(sweep_block) (const void *problem, ptrdiff_t block)
 {
@@ -129,14 +159,7 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	const float *scale = NAME(of_block) (s, s->scale, start, count, copies[0]);
 	const float *bounds[2];
 
-	if (s->type == FLOATS)
-		NAME(block_logits_floats) (s, start, count);
-	else if (s->type == HALVES)
-		NAME(block_logits_halves) (s, start, count);
-	else if (s->type == BYTES)
-		NAME(block_logits_bytes) (s, start, count);
-	else
-		NAME(block_logits_sketch) (s, start, count);
+	NAME(block_products) (s, start, count);
 	for (int b = 0; b < 2; b++)
 		bounds[b] = NAME(of_block) (s, s->bound[b], start, count, copies[1 + b]);
 	if (nsums > 1)
@@ -160,7 +183,7 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	}
 }
 
-/* The mean over heads: scores of a block, the largest of them, and how large each may be. */
+/* The mean over heads: scores of a block, how large each may be, and the largest of both. */
 TARGET static void
 NAME(mix_block) (const void *problem, ptrdiff_t block)
 {
@@ -169,6 +192,7 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 	const int	count = m->rows - start < BLOCK ? (int) (m->rows - start) : BLOCK;
 	const float *factors = m->factors + block * m->factors_stride;
 	NAME(vector) most = {0};
+	NAME(vector) upper_most = {0};
 
 	for (int at = 0; at < count; at += LANES)
 	{
@@ -187,10 +211,17 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 		NAME(store) (m->scores + start + at, score, some);
 		most = LARGER(most, score);
 		if (m->spread != NULL)
-			NAME(store) (m->upper + start + at,
-						 score + NAME(load) (m->spread + start + at, some, 0) * (ROOT(squares) / SCALED_UP), some);
+		{
+			NAME(vector) spread = NAME(load) (m->spread + start + at, some, 0);
+			NAME(vector) upper = score + spread * (ROOT(squares) / SCALED_UP);
+
+			NAME(store) (m->upper + start + at, upper, some);
+			upper_most = LARGER(upper_most, upper);
+		}
 	}
 	m->tops[block] = NAME(largest) (most);
+	if (m->spread != NULL)
+		m->upper_tops[block] = NAME(largest) (upper_most);
 }
 
 /* The values of a query's row of products from which on they are hits; returns how many there are now. */

@@ -29,6 +29,16 @@ def encode(keys, dtype):
     return written(keys, dtype)[0]
 
 
+def decoded(values, n, width):
+    """What the first n rows of codes, or of tiles of a sketch, stand for before their scale (n, width)."""
+    if values.dtype != np.uint8:
+        return values[:n].astype(float)
+    rows, elements = np.arange(n)[:, None], np.arange(width)
+    tiles = rows // 16 * 16 * values.shape[1]
+    byte = values.reshape(-1)[tiles + elements // 8 * 64 + rows % 16 * 4 + elements % 4]
+    return 16.0 * np.where(elements % 8 >= 4, byte >> 4, byte & 15) - 120.5
+
+
 class Approximate:
     """Keys (n, d) in fewer bits, and how many of them were read exactly."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from approximate_cases import DTYPES, KINDS, encode, hard_keys, written
+from approximate_cases import DTYPES, KINDS, decoded, encode, hard_keys, written
 from ruattn_fdw.kernels.approximate.codes import layout, levels, no_residuals, room, write
 
 pytestmark = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def residuals(keys, level):
-    values = level.decoded(np.arange(len(keys))).astype(float)
+    values = decoded(level.values, *keys.shape)
     return keys.astype(float) - values * level.scale.astype(float)[:, None]
 
 
@@ -39,7 +39,7 @@ def test_each_row_is_stored_by_itself(dtype):
     keys = hard_keys("tiny and large", 50, 60)
     together, alone = levels(encode(keys, dtype)), levels(encode(keys[7:8], dtype))
     for many, one in zip(together, alone, strict=True):
-        np.testing.assert_array_equal(many.decoded(np.array([7])), one.decoded(np.array([0])))
+        np.testing.assert_array_equal(decoded(many.values, 8, 60)[7:], decoded(one.values, 1, 60))
         assert many.scale[7] == one.scale[0]
         assert (many.length[7], many.largest[7]) == (one.length[0], one.largest[0])
 

@@ -186,7 +186,7 @@ def test_codes_are_read_where_their_sketch_is_not_enough(dtype, temperature, rea
     passes = []
 
     def recorded(*given, **keywords):
-        passes.append(given[1].dtype)
+        passes.append(given[0].keys.dtype)
         return Sweep(*given, **keywords)
 
     monkeypatch.setattr("ruattn_fdw.kernels.approximate.proof.Sweep", recorded)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from approximate_cases import encode
+from approximate_cases import decoded, encode
 from ruattn_fdw.kernels.approximate.codes import levels
 from ruattn_fdw.kernels.native import sweep
 from ruattn_fdw.kernels.sweep import before_keys, in_units, units
@@ -34,25 +34,25 @@ class Swept:
         n = len(present) if present is not None else len(keys if scale is None else scale)
         blocks = -(-n // sweep.BLOCK)
         bound, spread, factors = (None, None, None) if bounds is None else bounds
+        of_heads = None if bounds is None else np.full((1, len(query)), usual, np.float32)
         self.weights = np.full((len(query), n + 1), np.nan, np.float32)
         self.maxima = np.full((blocks, len(query)), np.nan, np.float32)
         self.sums = np.full((blocks, len(query) * (1 if bounds is None else 4)), np.nan)
         self.most = np.full((blocks, 0 if bounds is None else 3), np.nan, np.float32)
         self.squares = np.full((1, n), np.nan, np.float32) if keys.dtype == np.float32 else None
-        unit, layout = np.ones(len(query), np.float32), None
+        unit = np.ones(len(query), np.float32)
         if keys.dtype.kind != "f":
-            query, unit, layout = before_keys(query.astype(float), keys)
+            query, _, _, unit, _ = before_keys(query.astype(float), keys, scale)
         sweep.sweep(
             query,
             keys,
             None if present is None else present[None],
             None if scale is None else scale[None],
+            unit[None],
             bound,
             spread,
             factors,
-            np.full((1, len(query)), usual, np.float32),
-            unit[None],
-            layout,
+            of_heads,
             self.weights[:, :n],
             self.maxima,
             self.sums,
@@ -69,21 +69,11 @@ def query_of():
     return np.random.RandomState(1).standard_normal((HEADS, WIDTH)).astype(np.float32)
 
 
-def values_of(tiles, n):
-    """What a sketch stands for, element by element."""
-    values, flat = np.empty((n, HEADS * WIDTH)), tiles.reshape(-1)
-    for row, element in np.ndindex(values.shape):
-        tile, column = row // 16 * 16 * tiles.shape[1], element // 8 * 64
-        byte = flat[tile + column + row % 16 * 4 + element % 4]
-        values[row, element] = 16 * (byte >> 4 if element % 8 >= 4 else byte & 15) - 120.5
-    return values
-
-
 def logits_of(query, keys, scale):
     query = query.astype(float)
     if keys.dtype in (np.int8, np.uint8):
         query = in_units(query, units(query)) * units(query)[:, None]
-    values = values_of(keys, len(scale)) if keys.dtype == np.uint8 else keys.astype(float)
+    values = decoded(keys, len(keys if scale is None else scale), HEADS * WIDTH)
     scaled = values * (1 if scale is None else scale.astype(float)[:, None])
     return np.einsum("hw,nhw->hn", query, scaled.reshape(len(values), HEADS, WIDTH))
 
@@ -202,25 +192,26 @@ def test_scores_are_sums_over_heads_and_uppers_are_no_less(variant, n):
     factors = random.rand(blocks, 5).astype(np.float32)
     spread, reach = random.rand(1, n).astype(np.float32), random.rand(1, 5).astype(np.float32)
     scores, tops = np.empty((1, n), np.float32), np.empty((1, blocks), np.float32)
-    uppers = np.empty((1, n), np.float32)
-    sweep.mix(weights, factors, scores, tops, None, None, None, 2, variant)
+    uppers, upper_tops = np.empty_like(scores), np.empty_like(tops)
+    sweep.mix(weights, factors, scores, tops, None, None, None, None, 2, variant)
     parts = weights * np.repeat(factors, sweep.BLOCK, axis=0)[:n].T
     np.testing.assert_allclose(scores[0], parts.sum(axis=0), rtol=1e-6)
     np.testing.assert_array_equal(tops[0], np.maximum.reduceat(scores[0], np.arange(0, n, sweep.BLOCK)))
     alone = scores.copy()
-    sweep.mix(weights, factors, scores, tops, spread, reach, uppers, 2, variant)
+    sweep.mix(weights, factors, scores, tops, spread, reach, uppers, upper_tops, 2, variant)
     np.testing.assert_array_equal(scores, alone)
     lengths = np.sqrt(((parts.astype(float) * reach.T) ** 2).sum(axis=0))
     np.testing.assert_allclose(uppers[0], scores[0] + spread[0] * lengths, rtol=1e-6)
+    np.testing.assert_array_equal(upper_tops[0], np.maximum.reduceat(uppers[0], np.arange(0, n, sweep.BLOCK)))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("size", [1e-29, 1e-3, 1.0])
 def test_uppers_of_tiny_weights_lose_nothing(variant, size):
     weights = np.full((2, 3), size, np.float32)
-    written = [np.empty((1, n), np.float32) for n in (3, 1, 3)]
+    written = [np.empty((1, n), np.float32) for n in (3, 1, 3, 1)]
     ones = np.ones((1, 3), np.float32)
-    sweep.mix(weights, ones[:, :2], *written[:2], ones, ones[:, :2], written[2], 1, variant)
+    sweep.mix(weights, ones[:, :2], *written[:2], ones, ones[:, :2], *written[2:], 1, variant)
     np.testing.assert_allclose(written[2][0], size * (2 + np.sqrt(2)), rtol=1e-6)
 
 
@@ -252,7 +243,7 @@ def test_products_with_a_sketch_are_exact(variant, heads, width):
     query = random.uniform(-1, 1, (heads, width))
     query[0] = 1
     level, integers = levels(encode(keys, "int8"))[0], in_units(query, units(query))
-    values = level.decoded(np.arange(40)).reshape(40, heads, width)
+    values = decoded(level.values, 40, heads * width).reshape(40, heads, width)
     exact = np.einsum("hw,nhw->hn", integers.astype(int), (2 * values).astype(int))
     assert np.abs(exact).max() < 2**31
     swept = Swept(query, level.values, np.full(40, 1e-5, np.float32), variant=variant)
@@ -260,6 +251,30 @@ def test_products_with_a_sketch_are_exact(variant, heads, width):
     maximum = logits.max(axis=1)
     np.testing.assert_allclose(swept.maxima[0], maximum, rtol=1e-6)
     np.testing.assert_allclose(swept.weights[:, :-1], np.exp(logits - maximum[:, None]), rtol=3e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("dtype", DTYPES[1:])
+def test_logits_of_some_rows_are_those_of_float64(variant, dtype):
+    (keys, scale), query = keys_of(dtype, 700), query_of()
+    rows = np.random.RandomState(0).permutation(700)[:600]
+    before, out = before_keys(query.astype(float), keys, scale), np.full((HEADS, 601), np.nan, np.float32)
+    sweep.logits(*before.given(rows), out[:, :600], variant)
+    np.testing.assert_allclose(out[:, :600], logits_of(query, keys, scale)[:, rows], rtol=1e-5, atol=1e-5)
+    assert np.isnan(out[:, 600]).all()
+
+
+@pytest.mark.parametrize("n", [1, 512, 513, 1500])
+def test_rows_are_found_in_blocks_that_reach_so_far(n):
+    values = np.random.RandomState(n).rand(1, n).astype(np.float32)
+    values[0, n // 2] = np.nan
+    tops = np.fmax.reduceat(values[0], np.arange(0, n, sweep.BLOCK))[None]
+    for least in (0.0, 0.5, 0.999, 2.0, np.nan):
+        rows = np.full((1, n), -1)
+        count = sweep.at_least(values, tops, least, rows)
+        np.testing.assert_array_equal(rows[0, :count], np.flatnonzero(values[0] >= least))
+    tops[0, -1] = 0
+    assert sweep.at_least(values, tops, 1e-9, rows) == (values[0, : len(tops[0]) * 512 - 512] > 0).sum()
 
 
 def test_what_does_not_fit_is_refused():
@@ -277,6 +292,10 @@ def test_what_does_not_fit_is_refused():
         Swept(query, tiles[:288], scale)
     with pytest.raises(ValueError, match="do not fit"):
         Swept(query, codes, scale[:-1])
+    with pytest.raises(ValueError, match="do not fit"):
+        sweep.logits(*before_keys(query.astype(float), codes, scale).given(None), np.empty((3, 299), np.float32))
+    with pytest.raises(ValueError, match="do not fit"):
+        sweep.at_least(scale[None], scale[None], 0.0, np.empty((1, 300), np.int64))
     with pytest.raises(ValueError, match="query must be a matrix of float32"):
         Swept(query.astype(float), keys)
     with pytest.raises(ValueError, match="no thread"):
