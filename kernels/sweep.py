@@ -82,9 +82,15 @@ class Sweep:
     squares: F32
 
     def __init__(
-        self, before: BeforeKeys, present: Rows | None, bounds: Bounds | None, *, threads: int, checkpoint: Checkpoint
+        self,
+        before: BeforeKeys,
+        present: Rows | None,
+        bounds: Bounds | None,
+        *,
+        threads: int,
+        checkpoint: Checkpoint,
     ) -> None:
-        """before: the query and the keys (m, H * w). present (n,): the stored rows that count, None for all."""
+        """before: the query and its keys. present (n,): the stored rows that count, None for all."""
         keys, scale, heads = before.keys, before.scale, len(before.query)
         stored = len(keys) if scale is None else len(scale)
         n = stored if present is None else len(present)

@@ -21,8 +21,8 @@ class Bound:
     ASNA section 3.1): 16 for rounding the query, the factors, these bounds and sums with them. Before
     integers an element of the query is half of its unit off.
 
-    query, level, before: what it is of. lengths (H,): of the query's slices. rounding (H,): what float32 adds, by the
-    scale of a key.
+    query, level, before: what it is of. lengths (H,): of the query's slices. rounding (H,): what float32
+    adds, by the scale of a key.
     factors (H, 2): what the largest element and the length of a residual are multiplied by.
     """
 

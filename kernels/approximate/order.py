@@ -55,7 +55,9 @@ def settle_order(exact: F64, softmax: Softmax, k: int) -> None:
     behind = order[1:]
     doubt = np.expm1(softmax.off + _CLOSE)
     # the order of two rows is certain that are apart wherever in its bounds the log-sum-exp is
-    apart = np.abs(scores[ahead] - scores[behind]) * heads > doubt @ np.abs(weights[:, ahead] - weights[:, behind])
+    apart = np.abs(scores[ahead] - scores[behind]) * heads > doubt @ np.abs(
+        weights[:, ahead] - weights[:, behind]
+    )
     seen, gone = scores * (1 - doubt.max()) > TINY32, scores * (1 + doubt.max()) < TINY32
     decided = (seen[ahead] & seen[behind] & apart) | (gone[behind] & (seen | gone)[ahead])
     decided |= (exact[:, ahead] == exact[:, behind]).all(axis=0)

@@ -83,9 +83,10 @@ def mix(
     variant: str | None = None,
     /,
 ) -> None:
-    """Write scores (1, n), weights (H, n) times factors (blocks, H), and tops (1, blocks), the largest of each block.
+    """Write scores (1, n), weights (H, n) times factors (blocks, H), and tops (1, blocks) of each block.
 
-    upper (1, n): score + spread (1, n) * the length over the heads of reach (1, H) * factor * weight; and its tops.
+    upper (1, n): score + spread (1, n) * the length over the heads of reach (1, H) * factor * weight; and its
+    tops.
     """
 
 def at_least(values: F32, tops: F32, least: float, rows: npt.NDArray[np.int64], /) -> int:
