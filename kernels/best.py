@@ -103,7 +103,7 @@ class _Search:
         whole = under
         if normaliser is None:
             whole = settle(state, sweep.weights(rows, state), logits)
-        exact = whole.weights(logits).mean(axis=0)
+        exact = whole.weights(logits).sum(axis=0) / len(logits)
         least = float(np.partition(exact, len(exact) - k)[len(exact) - k])
         if not (least >= LEAST and exact.max() <= 1 + EPS32):
             return None

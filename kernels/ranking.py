@@ -55,11 +55,11 @@ def best_of_logits(rows: Rows, ids: npt.NDArray[np.int64], logits: F64, whole: S
 
     whole: the softmax over all keys.
     """
-    weights = whole.weights(logits)
-    if len(logits) == 1:
+    weights, heads = whole.weights(logits), len(logits)
+    if heads == 1:
         score, logit, key = weights[0], logits[0], logits[0]
     else:
-        score, logit = weights.mean(axis=0), logits.mean(axis=0)
+        score, logit = weights.sum(axis=0) / heads, logits.sum(axis=0) / heads
         key = _log_or_below(score, logit, _depth_below(logit))
     shown = logit.astype(np.float32)
     order = np.lexsort((ids, -shown, -key))[:k]

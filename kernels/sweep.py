@@ -112,9 +112,8 @@ class Sweep:
         self._maximum = self._maxima.max(axis=0).astype(np.float64)
         # what turns weights of a block into those relative to the largest of all logits
         self._relative = np.exp(self._maxima - self._maximum)
-        by_block = sums.reshape(blocks, heads, -1)
-        by_block[:, :, 3:] *= self._relative[:, :, None]
-        self.sums: F64 = np.einsum("bh,bhs->hs", self._relative, by_block)
+        self.sums: F64 = np.zeros((heads, sums.shape[1] // heads))
+        native.total(self._relative, sums, self.sums)
 
     def state(self) -> State:
         """The softmax over all keys; its total is NaN where a logit is not finite."""

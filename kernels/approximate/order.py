@@ -32,7 +32,7 @@ def log_scores(logits: F64, softmax: Softmax, sign: int) -> F64:
     """Logarithms (c,) of scores of logits (H, c), at most for a sign of 1, at least for -1."""
     logs = softmax.log_weights(logits, sign)
     largest = logs.max(axis=0)
-    result: F64 = largest + np.log(np.exp(logs - largest).mean(axis=0))
+    result: F64 = largest + np.log(np.exp(logs - largest).sum(axis=0) / len(logs))
     return result
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import EPS32, F64, Checkpoint, Floats, Rows
+from ..arrays import EPS32, F64, Checkpoint, Rows
 from ..softmax import State
 from ..sweep import LEAST, Bounds, Sweep
 from .estimate import Bound, TooManyError
@@ -156,15 +156,11 @@ class Proof:
             raise TooManyError("scores that vanish")
         room = shift + self._sweep.rounding() + self._rounding.max()
         rows = self._uppers.at_least(np.exp(least - room))
-        rows = self._near(rows, self._sweep.weights(rows, softmax.state), self._bound, least, softmax)
-        if self._finer is None:
-            return rows
-        logits = self._finer.before.logits(stored(self._present, rows))
-        return self._near(rows, softmax.state.weights(logits), self._finer, least, softmax)
-
-    def _near(self, rows: Rows, weights: Floats, bound: Bound, least: float, softmax: Softmax) -> Rows:
-        """Those of the rows with these weights (H, c) the logarithm of whose score may be at least that."""
         places = stored(self._present, rows)
+        if self._finer is None:
+            bound, weights = self._bound, self._sweep.weights(rows, softmax.state)
+        else:
+            bound, weights = self._finer, softmax.state.weights(self._finer.before.logits(places))
         off = bound.of_rounding(places) + (softmax.off[:, None] + self._sweep.rounding())
         near: Rows = rows[bound.of_scores(weights * np.exp(off), places) >= np.exp(least)]
         return near
@@ -178,12 +174,14 @@ class Proof:
 
     def _expected(self, rows: Rows, logits: F64, usual: F64) -> float:
         """By some stored rows, the variance of the normaliser as a multiple of what it may be."""
-        weights = np.exp(logits - usual[:, None])
+        apart = logits - usual[:, None]
+        weights = np.exp(apart)
         distances = (weights - 1) * self._level.length[rows]
-        variance = (distances * distances).mean(axis=1) * self._bound.lengths**2 / self._query.size
-        excess = float((variance / (_CLOSE * weights.mean(axis=1)) ** 2).max()) / self._unread
+        variance = np.einsum("hc,hc->h", distances, distances) * (self._bound.lengths**2 / self._query.size)
+        # of both the mean over the sample
+        excess = float((variance / (_CLOSE * weights.sum(axis=1)) ** 2).max()) * len(rows) / self._unread
         # the largest element of a row is always rounded down: that part of a residual follows the logit
-        bias = _SHRUNK / self._level.width * float(logits.var(axis=1).max())
+        bias = _SHRUNK / self._level.width * float(apart.var(axis=1).max())
         return max(excess, (bias / _CLOSE) ** 2)
 
     def _whole(self) -> F64:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, uninterrupted
 from ..attend import HEAVY, attend, in_effect, over_no_keys, slices_of
 from ..core.dot import exact_dots
-from ..keyset import as_keyset
 from ..logits import check_width
 from ..mechanism import Mechanism
 from ..ranking import best_of_logits, best_of_weights
@@ -128,7 +127,7 @@ class _Reader:
             return new, np.empty((len(self.exact), 0))
         if len(new) > self.left:
             raise TooManyError("too many keys may be among the best")
-        logits = exact_dots(self._scaled, as_keyset(self.keys(new)), np.arange(len(new)), self._checkpoint)
+        logits = exact_dots(self._scaled, self.keys(new), None, self._checkpoint)
         self._known[new] = True
         self.rows, self.exact = np.append(self.rows, new), np.hstack([self.exact, logits])
         return new, logits
@@ -188,8 +187,8 @@ def _of_float32(reader: _Reader, state: State, rounding: float) -> float:
     """How far the log-sum-exp of `attend` can be off, of which the heaviest keys alone are exact."""
     if reader.n <= HEAVY:
         return 0.0
-    scores = np.sort(state.weights(reader.exact).mean(axis=0))
-    rest = len(reader.exact) * (1 - float(scores[-HEAVY:].sum()))
+    totals = np.sort(state.weights(reader.exact).sum(axis=0))
+    rest = len(reader.exact) - float(totals[-HEAVY:].sum())
     return min(1.0, max(0.0, rest)) * (rounding + 32 * EPS32)
 
 

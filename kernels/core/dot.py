@@ -75,10 +75,12 @@ def _as_they_are(slices: Floats, temperature: float, options: Options) -> Floats
 DOT_FEATURES = Features(_scaled, _as_they_are)
 
 
-def exact_dots(scaled: F64, keys: KeySet, rows: Rows, checkpoint: Checkpoint) -> F64:
-    """float64 logits (H, c), by blocks, of keys at indexes (c,) for a query (H, w) scaled as logits are."""
-    logits = np.empty((len(scaled), len(rows)))
-    for span in spans(len(rows), 8 * keys.shape[1]):
-        head_dots(scaled, keys[rows[span]].astype(np.float64), logits[:, span])
+def exact_dots(scaled: F64, keys: KeySet | F32, rows: Rows | None, checkpoint: Checkpoint) -> F64:
+    """float64 logits (H, c), by blocks, of keys at indexes (c,), None for all, for a scaled query (H, w)."""
+    count = len(keys) if rows is None else len(rows)
+    logits = np.empty((len(scaled), count))
+    for span in spans(count, 8 * keys.shape[1]):
+        part = keys[span if rows is None else rows[span]]
+        head_dots(scaled, part.astype(np.float64), logits[:, span])
         checkpoint()
     return logits

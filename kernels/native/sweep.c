@@ -360,6 +360,52 @@ module_sweep(PyObject *self, PyObject *args)
 	return done ? Py_NewRef(Py_None) : NULL;
 }
 
+/* Adds up the sums of blocks, each times what its weights count; the last of four is of their squares. */
+static void
+add_blocks(const double *relative, const Py_buffer *sums, ptrdiff_t heads, ptrdiff_t of_head, double *out)
+{
+	for (ptrdiff_t block = 0; block < sums->shape[0]; block++)
+	{
+		const double *own = (const double *) ((const char *) sums->buf + block * sums->strides[0]);
+
+		for (ptrdiff_t h = 0; h < heads; h++)
+			for (ptrdiff_t i = 0; i < of_head; i++)
+			{
+				const double by = relative[block * heads + h];
+
+				out[h * of_head + i] += own[h * of_head + i] * (i == 3 ? by * by : by);
+			}
+	}
+}
+
+static PyObject *
+module_total(PyObject *self, PyObject *args)
+{
+	PyObject   *given[3];
+	Matrices	matrices = {.held = 0};
+	const Py_buffer *relative;
+	const Py_buffer *sums;
+	const Py_buffer *out;
+	int			done = 0;
+
+	if (!PyArg_ParseTuple(args, "OOO:total", &given[0], &given[1], &given[2]))
+		return NULL;
+	if ((relative = hold(&matrices, given[0], "relative", "d", 0)) != NULL &&
+		(sums = hold(&matrices, given[1], "sums", "d", 0)) != NULL &&
+		(out = hold(&matrices, given[2], "out", "d", PyBUF_WRITABLE)) != NULL)
+	{
+		done = relative->shape[0] == sums->shape[0] && relative->shape[1] == out->shape[0] &&
+			sums->shape[1] == out->shape[0] * out->shape[1] && (out->shape[1] == 1 || out->shape[1] == SUMS_WITH_BOUNDS) &&
+			relative->strides[0] == 8 * relative->shape[1] && out->strides[0] == 8 * out->shape[1];
+		if (done)
+			add_blocks(relative->buf, sums, out->shape[0], out->shape[1], out->buf);
+		else
+			PyErr_SetString(PyExc_ValueError, "the sums do not fit");
+	}
+	let_go(&matrices);
+	return done ? Py_NewRef(Py_None) : NULL;
+}
+
 static PyObject *
 module_logits(PyObject *self, PyObject *args)
 {
@@ -545,6 +591,7 @@ static PyMethodDef methods[] = {
 	{"sweep", module_sweep, METH_VARARGS,
 	"sweep(query, keys, present, scale, unit, bound, spread, factors, usual, weights, maxima, sums, most, squares, first, end, threads, variant=None): "
 	"blocks first to end of the weights of a query, see sweep.pyi"},
+	{"total", module_total, METH_VARARGS, "total(relative, sums, out): adds up the sums of blocks, see sweep.pyi"},
 	{"logits", module_logits, METH_VARARGS,
 	"logits(query, keys, present, scale, unit, out, variant=None): logits of a query, see sweep.pyi"},
 	{"mix", module_mix, METH_VARARGS,

@@ -58,6 +58,11 @@ def sweep(
     squares (1, n): <key, key>, of float32 keys only.
     """
 
+def total(
+    relative: npt.NDArray[np.float64], sums: npt.NDArray[np.float64], out: npt.NDArray[np.float64], /
+) -> None:
+    """Add to out (H, 1 or 4) the sums (blocks, H or 4 H) of `sweep`, weights times relative (blocks, H)."""
+
 def logits(
     query: npt.NDArray[Any],
     keys: npt.NDArray[Any],

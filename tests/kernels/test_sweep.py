@@ -264,6 +264,17 @@ def test_logits_of_some_rows_are_those_of_float64(variant, dtype):
     assert np.isnan(out[:, 600]).all()
 
 
+@pytest.mark.parametrize("each", [1, 4])
+def test_sums_of_blocks_are_added_up(each):
+    random = np.random.RandomState(each)
+    relative, sums, out = random.rand(5, 3), random.rand(5, 3 * each), np.zeros((3, each))
+    sweep.total(relative, sums, out)
+    powers = relative[:, :, None] ** np.array([1, 1, 1, 2][:each])
+    np.testing.assert_allclose(out, (sums.reshape(5, 3, each) * powers).sum(axis=0), rtol=1e-13)
+    with pytest.raises(ValueError, match="do not fit"):
+        sweep.total(relative[1:], sums, out)
+
+
 @pytest.mark.parametrize("n", [1, 512, 513, 1500])
 def test_rows_are_found_in_blocks_that_reach_so_far(n):
     values = np.random.RandomState(n).rand(1, n).astype(np.float32)
