@@ -115,7 +115,7 @@ class _Search:
         known[rows] = True
         new = rivals[~known[rivals]]
         if len(new):
-            rows, logits = np.append(rows, new), np.hstack([logits, self._exact(new)])
+            rows, logits = np.concatenate([rows, new]), np.concatenate([logits, self._exact(new)], axis=1)
         return best_of_logits(rows, self._ids[rows], logits, whole, k)
 
     def _exact(self, rows: Rows) -> F64:

@@ -41,14 +41,14 @@ class Bound:
 
     def of_residuals(self, rows: Rows | slice) -> F32:
         """(H, c): how much the residuals of stored rows can add to their logits."""
-        by_largest = np.outer(self.factors[:, 0], self.level.largest[rows])
-        by_length = np.outer(self.factors[:, 1], self.level.length[rows])
+        by_largest = self.factors[:, :1] * self.level.largest[rows]
+        by_length = self.factors[:, 1:] * self.level.length[rows]
         bound: F32 = np.minimum(by_largest, by_length, out=by_largest)
         return bound
 
     def of_rounding(self, rows: Rows | slice) -> F32:
         """(H, c): how much float32 can add to them."""
-        bound: F32 = np.outer(self._rounding_up, self.level.scale[rows]) + self._underflow
+        bound: F32 = self._rounding_up[:, None] * self.level.scale[rows] + self._underflow
         return bound
 
     def of_scores(self, weights: Floats, rows: Rows) -> F64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
@@ -18,7 +18,7 @@ from ..mechanism import Mechanism
 from ..ranking import best_of_logits, best_of_weights
 from ..softmax import State, given_state, state_of
 from ..weights import Answer, Weights
-from .codes import Arrays, ResidualSum, levels
+from .codes import Level
 from .estimate import Bound, TooManyError
 from .order import Softmax, least_of_best, settle_order
 from .proof import Proof, stored
@@ -36,7 +36,7 @@ _FEW = 1024
 def search(
     mechanism: Mechanism,
     query: Floats,
-    arrays: Arrays,
+    precisions: Sequence[Level],
     present: Rows | None,
     exact_keys: ExactKeys,
     ids: npt.NDArray[np.int64],
@@ -46,20 +46,18 @@ def search(
     temperature: float | None = None,
     options: Mapping[str, object] | None = None,
     normaliser: Floats | None = None,
-    residuals: ResidualSum | None = None,
     threads: int = 1,
     checkpoint: Checkpoint = uninterrupted,
 ) -> Answer:
-    """The k best rows for a query (d,), of keys stored as `arrays`, in the order that they have by `attend`.
+    """The k best rows for a query (d,), in the order that they have by `attend`.
 
-    present (n,): the stored rows that count, ascending, None for all. exact_keys reads float32 keys by stored
-    row. ids (n,) decide between equal rows. residuals: their sum over the first rows, without which high
-    temperatures need many exact keys.
+    precisions: the `levels` that keys are stored in; without the sums of their residuals high temperatures
+    need many exact keys. present (n,): the stored rows that count, ascending, None for all. exact_keys reads
+    float32 keys by stored row. ids (n,) decide between equal rows.
     Everything else is as of `attend`. Raises TooManyError where the answer cannot be proved from few exact
     keys, or might overflow, and what `attend` raises.
     """
     heads, divisor, chosen, given = in_effect(mechanism, query, num_heads, temperature, options, normaliser)
-    precisions = levels(arrays, residuals)
     finest = precisions[-1]
     rows = slice(0, len(finest)) if present is None else present
     n = len(finest) if present is None else len(present)
@@ -129,7 +127,8 @@ class _Reader:
             raise TooManyError("too many keys may be among the best")
         logits = exact_dots(self._scaled, self.keys(new), None, self._checkpoint)
         self._known[new] = True
-        self.rows, self.exact = np.append(self.rows, new), np.hstack([self.exact, logits])
+        self.rows = np.concatenate([self.rows, new])
+        self.exact = np.concatenate([self.exact, logits], axis=1)
         return new, logits
 
     def keys(self, rows: Rows) -> F32:

@@ -77,3 +77,16 @@ def check_type(relation: str, column: ColumnInfo, id_type: str) -> None:
             hint="Give another id_column, or create a foreign table of your own "
             f"with an id column of type {kind}.",
         )
+
+
+def are_ascending(ids: np.ndarray) -> bool:
+    """Whether each id (n,) is larger than the one before it, as most are of rows that were only added."""
+    return bool((ids[1:] > ids[:-1]).all())
+
+
+def places_of(ids: np.ndarray, row_id: int, *, ascending: bool) -> np.ndarray:
+    """The indexes in ids (n,) of one; not by reading all of them where they are ascending."""
+    if not ascending:
+        return np.flatnonzero(ids == row_id)
+    place = int(np.searchsorted(ids, row_id))
+    return np.arange(place, place + (place < len(ids) and ids[place] == row_id))

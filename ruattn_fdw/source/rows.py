@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from ruattn_fdw.errors import BAD_DATA, TOO_COMPLEX, AttentionError
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.companions import Flag, Moment, as_values, companions
-from ruattn_fdw.source.ids import as_id, as_ids
+from ruattn_fdw.source.ids import are_ascending, as_id, as_ids, places_of
 from ruattn_fdw.source.relation import Source
 
 MAXNESTING = 8
@@ -66,10 +67,15 @@ class Rows:
             numbers={option: numbers[rows] for option, numbers in self.numbers.items()},
         )
 
+    @cached_property
+    def _ascending(self) -> bool:
+        return are_ascending(self.ids)
+
     def find(self, row_id: int | str) -> np.ndarray:
         """The indexes of the rows with this id."""
         if self.names is None:
-            return np.flatnonzero(self.ids == row_id)
+            assert isinstance(row_id, int)
+            return places_of(self.ids, row_id, ascending=self._ascending)
         return np.array([place for place, name in enumerate(self.names) if name == row_id], np.intp)
 
 

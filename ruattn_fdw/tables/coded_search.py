@@ -61,7 +61,8 @@ def _find_query(arguments: Arguments, source: Source, rows: CodedRows, report: R
         query: np.ndarray = arguments["query"]
         return query
     row_id = as_id(source.id_type, arguments["query_id"])
-    places = np.flatnonzero(rows.ids == row_id)
+    assert isinstance(row_id, int)
+    places = rows.find(row_id)
     if len(places) == 1:
         with suppress(TooManyError):
             vector: np.ndarray = rows.exact(places if rows.present is None else rows.present[places])[0]
@@ -82,14 +83,13 @@ def _answer(
             answer = search(
                 mechanism,
                 query,
-                rows.arrays,
+                rows.precisions,
                 rows.present,
                 rows.exact,
                 rows.ids,
                 arguments["k"],
                 **settings,
                 normaliser=arguments["normaliser"],
-                residuals=rows.residuals,
                 threads=THREADS.count,
                 checkpoint=host_api.check_interrupts,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ruattn_fdw.kernels.approximate.codes import first_rows, layout, room, write
+from ruattn_fdw.kernels.approximate.codes import first_rows, layout, levels, room, write
 from ruattn_fdw.kernels.approximate.search import search
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.keyset import KeySet
@@ -52,10 +52,11 @@ class Approximate:
         return self.keys[rows]
 
     def search(self, query, k, mechanism="multi_head", ids=None, **keywords):
-        keywords = {"num_heads": 1, "residuals": self.residuals, **keywords}
+        keywords = {"num_heads": 1, **keywords}
+        precisions = levels(self.arrays, self.residuals)
         if ids is None:
             ids = np.arange(len(self.keys if self.present is None else self.present))
-        return search(find(mechanism), query, self.arrays, self.present, self.exact_keys, ids, k, **keywords)
+        return search(find(mechanism), query, precisions, self.present, self.exact_keys, ids, k, **keywords)
 
     def assert_as_float32(self, query, k, ids=None, mechanism="multi_head", close=1e-5, **keywords):
         """The same rows in the same order, score and normaliser as exact ones; returns the answer."""
@@ -63,7 +64,6 @@ class Approximate:
         ids = np.arange(len(keys)) if ids is None else ids
         answer = self.search(query, k, mechanism, ids, **keywords)
         keywords = {"num_heads": 1, **keywords}
-        keywords.pop("residuals", None)
         expected = attend(find(mechanism), query, keys, ids=ids, **keywords)
         rows = whole(ranked(expected, ids, k))
         np.testing.assert_array_equal(answer.rows, rows)

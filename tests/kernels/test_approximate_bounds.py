@@ -60,7 +60,7 @@ def best(approximate, **keywords):
 @pytest.fixture
 def finest_only(monkeypatch):
     """Searches that do without a sketch."""
-    monkeypatch.setattr("ruattn_fdw.kernels.approximate.search.levels", lambda *given: levels(*given)[-1:])
+    monkeypatch.setattr("approximate_cases.levels", lambda *given: levels(*given)[-1:])
 
 
 @pytest.mark.usefixtures("finest_only")

@@ -1,5 +1,7 @@
 """Reading source rows: the SELECT, candidates, and what rescans use again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.ids import IdType
 from ruattn_fdw.source.relation import Source
-from ruattn_fdw.source.rows import read_vector, select_statement
+from ruattn_fdw.source.rows import NO_ROWS, read_vector, select_statement
 
 SOURCE = Source(100, "public", "documents", "id", "embedding", 300.0)
 
@@ -35,6 +37,13 @@ def test_candidates_become_a_parameter_without_repeats(host):
     assert label == "documents.embedding"
     assert args[0].tolist() == [3, 7, 10**15]
     assert rows.ids.tolist() == [3, 7]
+
+
+@pytest.mark.parametrize("ids", [[], [5], [1, 5, 7], [7, 5, 1], [5, 5, 7], [-(2**63), 5, 2**63 - 1]])
+@pytest.mark.parametrize("wanted", [5, 7, 6, 2**63 - 1, -(2**63)])
+def test_an_id_is_found_wherever_it_is(ids, wanted):
+    rows = replace(NO_ROWS, ids=np.array(ids, np.int64))
+    assert rows.find(wanted).tolist() == [place for place, row_id in enumerate(ids) if row_id == wanted]
 
 
 def test_no_candidates_read_nothing(host):
