@@ -148,18 +148,16 @@ NAME(logits_block) (const void *problem, ptrdiff_t block)
 		NAME(settle_logits) (s->weights + h * s->weight_stride + start, scale, s->unit[h], count, &wrong);
 }
 
-TARGET static void
-NAME(sweep_block) (const void *problem, ptrdiff_t block)
+/* The weights of a block and their sums. */
+INLINE void
+NAME(weigh_block) (const Sweep *s, ptrdiff_t block, int count)
 {
-	const Sweep *s = problem;
 	const ptrdiff_t start = block * BLOCK;
-	const int	count = s->rows - start < BLOCK ? (int) (s->rows - start) : BLOCK;
 	const int	nsums = s->bound[0] != NULL ? SUMS_WITH_BOUNDS : 1;
 	float		copies[3][BLOCK];
 	const float *scale = NAME(of_block) (s, s->scale, start, count, copies[0]);
 	const float *bounds[2];
 
-	NAME(block_products) (s, start, count);
 	for (int b = 0; b < 2; b++)
 		bounds[b] = NAME(of_block) (s, s->bound[b], start, count, copies[1 + b]);
 	if (nsums > 1)
@@ -183,13 +181,25 @@ NAME(sweep_block) (const void *problem, ptrdiff_t block)
 	}
 }
 
-/* The mean over heads: scores of a block, how large each may be, and the largest of both. */
 TARGET static void
-NAME(mix_block) (const void *problem, ptrdiff_t block)
+NAME(sweep_block) (const void *problem, ptrdiff_t block)
 {
-	const Mix  *m = problem;
+	const Sweep *s = problem;
+	const int	count = s->rows - block * BLOCK < BLOCK ? (int) (s->rows - block * BLOCK) : BLOCK;
+
+	NAME(block_products) (s, block * BLOCK, count);
+	/* loops over as many keys as the compiler knows have no ends to take care of */
+	if (count == BLOCK)
+		NAME(weigh_block) (s, block, BLOCK);
+	else
+		NAME(weigh_block) (s, block, count);
+}
+
+/* The mean over heads: scores of a block, how large each may be, and the largest of both. */
+INLINE void
+NAME(mix_rows) (const Mix *m, ptrdiff_t block, int count)
+{
 	const ptrdiff_t start = block * BLOCK;
-	const int	count = m->rows - start < BLOCK ? (int) (m->rows - start) : BLOCK;
 	const float *factors = m->factors + block * m->factors_stride;
 	NAME(vector) most = {0};
 	NAME(vector) upper_most = {0};
@@ -222,6 +232,18 @@ NAME(mix_block) (const void *problem, ptrdiff_t block)
 	m->tops[block] = NAME(largest) (most);
 	if (m->spread != NULL)
 		m->upper_tops[block] = NAME(largest) (upper_most);
+}
+
+TARGET static void
+NAME(mix_block) (const void *problem, ptrdiff_t block)
+{
+	const Mix  *m = problem;
+	const int	count = m->rows - block * BLOCK < BLOCK ? (int) (m->rows - block * BLOCK) : BLOCK;
+
+	if (count == BLOCK)
+		NAME(mix_rows) (m, block, BLOCK);
+	else
+		NAME(mix_rows) (m, block, count);
 }
 
 /* The values of a query's row of products from which on they are hits; returns how many there are now. */
