@@ -127,7 +127,7 @@ class _Search:
         A logit is off by (w + 4) u |q| |k| at most (Higham, ASNA section 3.1).
         """
         squares, rounding = sweep.squares, sweep.rounding()
-        rows = scores.at_least(least * np.exp(-self._off(squares.max(), rounding)))
+        rows = scores.at_least(least * float(np.exp(-self._off(squares.max(), rounding))))
         near: Rows = rows[scores.values[0, rows] >= least * np.exp(-self._off(squares[rows], rounding))]
         return near
 

@@ -101,12 +101,12 @@ class Sweep:
         self.squares = np.empty(n if scale is None else 0, np.float32)
         sums = np.empty((blocks, heads * (1 if bounds is None else 4)))
         most = np.empty((blocks, 0 if bounds is None else 3), np.float32)
-        given = (*before.given(present), *_rows(bounds))
+        given, rows = before.given(present), _rows(bounds)
         squares = self.squares[None] if scale is None else None
-        written = (self._weights, self._maxima, sums, most, squares)
         step = max(1, BYTES_PER_CALL // (native.BLOCK * max(1, keys.strides[0])))
         for first in range(0, blocks, step):
-            native.sweep(*given, *written, first, min(first + step, blocks), threads)
+            end = min(first + step, blocks)
+            native.sweep(*given, *rows, self._weights, self._maxima, sums, most, squares, first, end, threads)
             checkpoint()
         self.most: F32 = most.max(axis=0)
         self._maximum = self._maxima.max(axis=0).astype(np.float64)
@@ -133,10 +133,12 @@ class Sweep:
         native.mix(
             self._weights,
             (self._under(softmax) / heads).astype(np.float32),
-            *scores,
+            scores.values,
+            scores.tops,
             spread,
             reach,
-            *((None, None) if spread is None else upper),
+            None if spread is None else upper.values,
+            None if spread is None else upper.tops,
             self._threads if self._weights.nbytes > BYTES_OF_A_THREAD else 1,
         )
         return scores, upper
@@ -165,6 +167,9 @@ def _rows(bounds: Bounds | None) -> tuple[F32 | None, F32 | None, F32 | None, F3
     return bounds.bound[None], bounds.spread[None], bounds.factors, bounds.usual[None]
 
 
+Given = tuple[npt.NDArray[Any], npt.NDArray[Any], Rows | None, F32 | None, F32]
+
+
 class BeforeKeys(NamedTuple):
     """A query as the native pass takes it, and the keys (m, H * w) of one kind, times scale (m,), before it.
 
@@ -178,7 +183,7 @@ class BeforeKeys(NamedTuple):
     unit: F32
     off: F64
 
-    def given(self, rows: Rows | None) -> tuple[Any, ...]:
+    def given(self, rows: Rows | None) -> Given:
         """All of it as arguments of the native pass over stored rows (n,), None for all."""
         scale = None if self.scale is None else self.scale[None]
         return self.query, self.keys, None if rows is None else rows[None], scale, self.unit[None]

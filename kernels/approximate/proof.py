@@ -160,7 +160,8 @@ class Proof:
         if self._finer is None:
             bound, weights = self._bound, self._sweep.weights(rows, softmax.state)
         else:
-            bound, weights = self._finer, softmax.state.weights(self._finer.before.logits(places))
+            logits = self._finer.before.logits(places)
+            bound, weights = self._finer, np.asarray(softmax.state.weights(logits), np.float64)
         off = bound.of_rounding(places) + (softmax.off[:, None] + self._sweep.rounding())
         near: Rows = rows[bound.of_scores(weights * np.exp(off), places) >= np.exp(least)]
         return near
@@ -212,7 +213,8 @@ class Proof:
         bounds, spread = self._bound.of_residuals(places), self._level.length[places].astype(np.float64)
         distances = np.abs(weights - self._usual[:, None])
         plain, apart = (weights * bounds).sum(axis=1), (distances * bounds).sum(axis=1)
-        return np.array([weights.sum(axis=1), plain, apart, ((distances * spread) ** 2).sum(axis=1)]).T
+        squared = ((distances * spread) ** 2).sum(axis=1)
+        return np.stack([weights.sum(axis=1), plain, apart, squared], axis=1)
 
     def _sums(self, sums: F64) -> _Sums:
         variance = self._bound.lengths**2 * sums[:, 3] / self._query.size

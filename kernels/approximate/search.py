@@ -59,20 +59,17 @@ def search(
     """
     heads, divisor, chosen, given = in_effect(mechanism, query, num_heads, temperature, options, normaliser)
     finest = precisions[-1]
-    rows = slice(0, len(finest)) if present is None else present
     n = len(finest) if present is None else len(present)
     if not n:
         return best_of_weights(over_no_keys(mechanism, heads, given), ids, k)
     check_width(mechanism, query.size, finest.width, heads, chosen)
     assert mechanism.features is not None
     scaled = np.asarray(mechanism.features.queries(slices_of(query, heads), divisor, chosen), np.float64)
+    reader = _Reader(scaled, slice(0, n) if present is None else present, exact_keys, ids, checkpoint)
+    k = min(k, n)
     with np.errstate(all="ignore"):
-        bounds = [Bound(scaled, level) for level in precisions]
-        reader = _Reader(scaled, rows, exact_keys, n, checkpoint)
-        k = min(k, n)
         if n <= _FEW:
-            bounds[-1].reach(finest.scale[rows].max(), finest.largest[rows].max())
-            in_float32 = partial(
+            by_float32 = partial(
                 attend,
                 mechanism,
                 query,
@@ -81,18 +78,13 @@ def search(
                 options=chosen,
                 normaliser=given,
             )
-            return _of_all(reader, given, ids, k, in_float32)
-
-        def answer(bound: Bound, finer: Bound | None) -> Answer:
-            proof = Proof(
-                bound, finer, present, closely=given is None, threads=threads, checkpoint=checkpoint
-            )
-            return reader.answer(_prove(reader, proof, given, k), ids, k)
-
+            return _of_all(reader, Bound(scaled, finest), given, k, by_float32)
+        bounds = [Bound(scaled, level) for level in precisions]
+        make = partial(Proof, present=present, closely=given is None, threads=threads, checkpoint=checkpoint)
         for bound, finer in pairwise(bounds):
             with suppress(TooManyError):
-                return answer(bound, finer)
-        return answer(bounds[-1], None)
+                return reader.answer(_prove(reader, make(bound, finer), given, k), k)
+        return reader.answer(_prove(reader, make(bounds[-1], None), given, k), k)
 
 
 class _Reader:
@@ -103,13 +95,13 @@ class _Reader:
         scaled: F64,
         present: Rows | slice,
         exact_keys: ExactKeys,
-        n: int,
+        ids: npt.NDArray[np.int64],
         checkpoint: Checkpoint,
     ) -> None:
-        """scaled: the query (H, w), scaled as logits are."""
-        self._scaled = scaled
+        """scaled: the query (H, w), scaled as logits are. ids (n,): of all rows."""
+        self._scaled, self._ids = scaled, ids
         self._present, self._exact_keys, self._checkpoint = present, exact_keys, checkpoint
-        self.n = n
+        self.n = len(ids)
         self.rows, self.exact = np.empty(0, np.intp), np.empty((len(scaled), 0))
         self._known = np.zeros(self.n, bool)
 
@@ -135,12 +127,20 @@ class _Reader:
         """The float32 keys (c, d) of rows."""
         return self._exact_keys(np.asarray(stored(self._present, rows), np.int64))
 
-    def answer(self, whole: State, ids: npt.NDArray[np.int64], k: int) -> Answer:
+    def of_all(self, values: F32) -> F32:
+        """Of values of stored rows those (n,) of all rows that count."""
+        return values[self._present]
+
+    def answer(self, whole: State, k: int) -> Answer:
         """The best of the rows that were read."""
-        answer = best_of_logits(self.rows, ids[self.rows], self.exact, whole, k)
+        answer = best_of_logits(self.rows, self._ids[self.rows], self.exact, whole, k)
         if not np.isfinite(answer.head_scores).all():
             raise TooManyError("a normaliser that is less than the logits")
         return answer
+
+    def answer_in_float32(self, attend_to: Callable[[F32], Weights], k: int) -> Answer:
+        """The best of all rows, as their float32 keys have it."""
+        return best_of_weights(attend_to(self.keys(np.arange(self.n))), self._ids, k)
 
 
 def _prove(reader: _Reader, proof: Proof, given: F64 | None, k: int) -> State:
@@ -165,21 +165,18 @@ def _prove(reader: _Reader, proof: Proof, given: F64 | None, k: int) -> State:
 
 
 def _of_all(
-    reader: _Reader,
-    given: F64 | None,
-    ids: npt.NDArray[np.int64],
-    k: int,
-    by_float32: Callable[[F32], Weights],
+    reader: _Reader, bound: Bound, given: F64 | None, k: int, by_float32: Callable[[F32], Weights]
 ) -> Answer:
     """The answer from few keys, all of which are read; where rounding decides, it is float32's."""
-    every = np.arange(reader.n)
-    _, exact = reader.read(every)
+    scale, largest = reader.of_all(bound.level.scale), reader.of_all(bound.level.largest)
+    bound.reach(scale.max(), largest.max())
+    _, exact = reader.read(np.arange(reader.n))
     whole = state_of(exact) if given is None else given_state(given)
     try:
         settle_order(exact, Softmax(whole, np.zeros(len(exact))), k)
     except TooManyError:
-        return best_of_weights(by_float32(reader.keys(every)), ids, k)
-    return reader.answer(whole, ids, k)
+        return reader.answer_in_float32(by_float32, k)
+    return reader.answer(whole, k)
 
 
 def _of_float32(reader: _Reader, state: State, rounding: float) -> float:

@@ -67,7 +67,7 @@ def logits(
     query: npt.NDArray[Any],
     keys: npt.NDArray[Any],
     present: npt.NDArray[np.int64] | None,
-    scale: F32,
+    scale: F32 | None,
     unit: F32,
     out: F32,
     variant: str | None = None,
