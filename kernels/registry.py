@@ -94,6 +94,7 @@ _BY_SPELLING = {
 }
 
 
+@lru_cache(maxsize=256)
 def find(name: str) -> Mechanism:
     """The mechanism of this name or alias; UnknownMechanism with the nearest names where there is none."""
     found = _BY_SPELLING.get(spelling(name))

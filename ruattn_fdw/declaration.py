@@ -80,6 +80,7 @@ class Parameter:
         """The column's COMMENT."""
         return f"PARAMETER ({self.status}): {self.help}"
 
+    @cached_property
     def bounds(self) -> tuple[float | None, float | None]:
         """The smallest and largest value allowed, the range of the SQL type included."""
         low, high = INTEGER_RANGES.get(self.type, (None, None))
@@ -87,6 +88,11 @@ class Parameter:
             low if self.minimum is None else self.minimum,
             high if self.maximum is None else self.maximum,
         )
+
+    @cached_property
+    def takes_id(self) -> bool:
+        """Whether the value is an id, or several, that a table may have in another type than bigint."""
+        return self.id_of is not None and self.type.removesuffix("[]") != "bigint"
 
 
 @dataclass(frozen=True)

@@ -208,9 +208,14 @@ def relation(name: str) -> RelationInfo | None:
     return None if found is None else RelationInfo(*found)
 
 
-def columns(oid: int) -> list[ColumnInfo]:
+def columns(oid: int) -> tuple[ColumnInfo, ...]:
     """The columns of a relation in their order."""
-    return [ColumnInfo(*column) for column in host().columns(oid)]
+    return _as_columns(tuple(host().columns(oid)))
+
+
+@functools.lru_cache(maxsize=64)
+def _as_columns(facts: tuple[tuple[Any, ...], ...]) -> tuple[ColumnInfo, ...]:
+    return tuple(ColumnInfo(*column) for column in facts)
 
 
 def primary_key(oid: int) -> str | None:
@@ -304,9 +309,14 @@ def fetch(
     return found, list(columns)
 
 
-def indexes(oid: int, vector_column: str, id_column: str | None) -> list[IndexInfo]:
+def indexes(oid: int, vector_column: str, id_column: str | None) -> tuple[IndexInfo, ...]:
     """The attention indexes on a column of one table; `id_column` is what must not change by a HOT update."""
-    return [IndexInfo(*facts) for facts in host().indexes(oid, vector_column, id_column)]
+    return _as_indexes(tuple(host().indexes(oid, vector_column, id_column)))
+
+
+@functools.lru_cache(maxsize=64)
+def _as_indexes(facts: tuple[tuple[Any, ...], ...]) -> tuple[IndexInfo, ...]:
+    return tuple(IndexInfo(*index) for index in facts)
 
 
 def index_version(oid: int) -> IndexVersion | None:

@@ -31,13 +31,12 @@ def read(parameter: Parameter, value: object) -> Any:
     """The value of a parameter in Python's or numpy's type; an `Unknown` passes through."""
     if isinstance(value, Unknown):
         return value
-    is_declared = parameter.id_of is None or parameter.type.removesuffix("[]") == "bigint"
-    return READERS[parameter.type](parameter, value) if is_declared else read_id(value)
+    return read_id(value) if parameter.takes_id else READERS[parameter.type](parameter, value)
 
 
 def check_bounds(parameter: Parameter, value: float) -> None:
     """Raise unless a number lies within the parameter's range and that of its SQL type."""
-    low, high = parameter.bounds()
+    low, high = parameter.bounds
     below = low is not None and (value <= low if parameter.above else value < low)
     if not below and (high is None or value <= high):
         return
@@ -74,14 +73,19 @@ def read_boolean(parameter: Parameter, value: object) -> bool:
 
 def read_integer(parameter: Parameter, value: object) -> int:
     """An integer within the range of its SQL type."""
+    number = value if type(value) is int else _as_integer(parameter, value)
+    check_bounds(parameter, number)
+    return number
+
+
+def _as_integer(parameter: Parameter, value: Any) -> int:
+    """An integer out of a whole number or its text form."""
     try:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             raise ValueError
-        number = int(as_written_in_sql(value))
+        return int(as_written_in_sql(value))
     except (TypeError, ValueError, OverflowError):
         raise invalid(parameter, value) from None
-    check_bounds(parameter, number)
-    return int(number)
 
 
 def read_float(parameter: Parameter, value: object) -> float:

@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -54,8 +55,8 @@ class IndexedCopy:
     ) -> None:
         self.name, self._leaves, self._indexes, self.reader = name, leaves, indexes, reader
         self._dtype, self._looked_up = indexes[0].dtype, 0
-        about = [(i.oid, i.covering, v.file, v.build) for i, v in zip(indexes, self._look(), strict=True)]
-        self.identity = hashlib.blake2b(identity + repr(about).encode(), digest_size=32).digest()
+        about = ((i.oid, i.covering, v.file, v.build) for i, v in zip(indexes, self._look(), strict=True))
+        self.identity = _identity(identity, tuple(about))
 
     def seen(self, copy: Copy | None) -> tuple[Copy, Seen, str]:
         """(the copy, what the snapshot sees of it, how it was used); errors as of `bring_up_to_date`."""
@@ -233,6 +234,12 @@ def _take_over(copy: Copy, entries: np.ndarray, old: Copy, old_entries: np.ndarr
         all_rows = np.ones(len(slots), bool)
         _write(copy, entries[part], Chunk(all_rows, ~all_rows, old.keys[slots], old.ids[slots]))
         host_api.check_interrupts()
+
+
+@lru_cache(maxsize=256)
+def _identity(source: bytes, indexes: tuple[tuple[int, int, bytes, int], ...]) -> bytes:
+    """That of a source with its indexes: (oid, covering, file, build) of each."""
+    return hashlib.blake2b(source + repr(list(indexes)).encode(), digest_size=32).digest()
 
 
 def _is_complete(copy: Copy, versions: Sequence[IndexVersion]) -> bool:

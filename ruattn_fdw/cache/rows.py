@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,7 +128,7 @@ class _Search:
 
     def rows(self, *, cheaply: bool) -> Use:
         """The rows; NoCopyError where no copy can be used, or not cheaply."""
-        indexes = self._checked_indexes()
+        indexes = self._checked_indexes
         if indexes is None:
             return self._by_versions(cheaply)
         if indexes[0].dtype != "float32":
@@ -137,17 +137,18 @@ class _Search:
 
     def coded_rows(self) -> Use | None:
         """The rows by the codes of their keys, None where there are none."""
-        indexes = self._checked_indexes()
+        indexes = self._checked_indexes
         return None if indexes is None or indexes[0].dtype == "float32" else self._by_indexes(indexes)
 
     def standing(self) -> tuple[str, bool]:
         """(what the keys are held in, whether there is a copy); NoCopyError where there can be none."""
-        indexes = self._checked_indexes()
+        indexes = self._checked_indexes
         if indexes is None:
             return "float32", exists(self._name("versions"), _digest(self._state.identity))
         indexed = self._indexed(indexes)
         return indexes[0].dtype, exists(indexed.name, indexed.identity)
 
+    @cached_property
     def _checked_indexes(self) -> list[IndexInfo] | None:
         """The indexes that prove the rows, None where none do; NoCopyError where no copy may be kept."""
         if self._state.reason is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import (
@@ -89,7 +90,7 @@ def resolve(
     column may hold several vectors in each row.
     """
 
-    def choose(relation_name: str, columns: Sequence[ColumnInfo], ids: str) -> str:
+    def choose(relation_name: str, columns: tuple[ColumnInfo, ...], ids: str) -> str:
         return choose_vector_column(relation_name, columns, vector_column, sets)
 
     return source_of(table_name, id_column, id_type, choose)
@@ -99,12 +100,13 @@ def source_of(
     table_name: str,
     id_column: str | None,
     id_type: str,
-    choose: Callable[[str, Sequence[ColumnInfo], str], str],
+    choose: Callable[[str, tuple[ColumnInfo, ...], str], str],
 ) -> Source:
     """The source of a relation, with the column that `choose` takes, given its name, columns and ids."""
     relation = find_relation(table_name)
     columns = host_api.columns(relation.oid)
-    ids = choose_id_column(relation, columns, id_column, id_type)
+    key = None if id_column is not None else host_api.primary_key(relation.oid)
+    ids = choose_id_column(relation.name, columns, id_column, key, id_type)
     return Source(
         relation.oid,
         relation.schema,
@@ -155,26 +157,28 @@ def estimated_rows(relation: host_api.RelationInfo) -> float | None:
     return relation.reltuples if relation.reltuples >= 0 and relation.relkind in "rpm" else None
 
 
+@lru_cache(maxsize=64)
 def choose_id_column(
-    relation: host_api.RelationInfo, columns: Sequence[ColumnInfo], wanted: str | None, id_type: str
+    relation_name: str, columns: tuple[ColumnInfo, ...], wanted: str | None, key: str | None, id_type: str
 ) -> ColumnInfo:
-    """The column of the ids: the one asked for, else the single-column primary key, else `id`."""
-    name = wanted if wanted is not None else host_api.primary_key(relation.oid) or "id"
+    """The column of the ids: the one asked for, else `key`, the single-column primary key, else `id`."""
+    name = wanted if wanted is not None else key or "id"
     column = _named(columns, name)
     integers = names_of(columns, lambda column: column.kind == "integer")
     if column is None and wanted is None:
         raise AttentionError(
-            f'{relation.name} has no single-column primary key and no column "id"',
+            f'{relation_name} has no single-column primary key and no column "id"',
             hint=f"Give id_column; integer columns are: {', '.join(integers) or 'none'}.",
         )
     if column is None:
-        raise no_such_column(relation.name, name, integers)
-    check_type(relation.name, column, id_type)
+        raise no_such_column(relation_name, name, integers)
+    check_type(relation_name, column, id_type)
     return column
 
 
+@lru_cache(maxsize=64)
 def choose_vector_column(
-    relation_name: str, columns: Sequence[ColumnInfo], wanted: str | None, sets: bool = False
+    relation_name: str, columns: tuple[ColumnInfo, ...], wanted: str | None, sets: bool = False
 ) -> str:
     """The column of the vectors: the one asked for, else the only one of a vector-like type that may be read.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -93,23 +92,35 @@ def k_nearest(help: str) -> Parameter:
     return Parameter("k", "integer", help, default_help="every row", minimum=1)
 
 
-@contextmanager
-def kernel_errors(row_names: Callable[[int], str] | None = None) -> Iterator[None]:
-    """Give the kernels' errors their SQLSTATE; `row_names` says what the user calls the key at an index."""
-    try:
-        yield
-    except NumericOverflow as error:
-        message = error.message
-        if error.row is not None and row_names is not None:
-            message = f"the logit of query and {row_names(error.row)} overflows single precision"
-        raise AttentionError(message, sqlstate=OUT_OF_RANGE, hint=error.hint) from error
-    except OutOfDomain as error:
-        if error.row is None or row_names is None:
-            raise AttentionError(error.message, hint=error.hint) from error
-        message = f"{row_names(error.row)} {error.what}"
-        raise AttentionError(message, sqlstate=BAD_DATA, hint=error.hint) from error
-    except KernelError as error:
-        raise AttentionError(error.message, hint=error.hint) from error
+class kernel_errors:  # noqa: N801
+    """Give the kernels' errors their SQLSTATE; `row_names` says what the user calls the key at an index.
+
+    A class: a generator's context costs several times as much.
+    """
+
+    __slots__ = ("_row_names",)
+
+    def __init__(self, row_names: Callable[[int], str] | None = None) -> None:
+        self._row_names = row_names
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KernelError):
+            raise _in_sql(error, self._row_names) from error
+
+
+def _in_sql(error: KernelError, row_names: Callable[[int], str] | None) -> AttentionError:
+    """A kernel's error with its SQLSTATE, and with the row, where it is about one, as the user calls it."""
+    row = error.row if isinstance(error, NumericOverflow | OutOfDomain) else None
+    named = row_names(row) if row is not None and row_names is not None else None
+    if isinstance(error, NumericOverflow):
+        message = f"the logit of query and {named} overflows single precision" if named else error.message
+        return AttentionError(message, sqlstate=OUT_OF_RANGE, hint=error.hint)
+    if isinstance(error, OutOfDomain) and named:
+        return AttentionError(f"{named} {error.what}", sqlstate=BAD_DATA, hint=error.hint)
+    return AttentionError(error.message, hint=error.hint)
 
 
 def find_mechanism(name: str, operation: str) -> Mechanism:
