@@ -58,12 +58,16 @@ def head_dots(query: Floats, keys: Floats, out: Floats) -> None:
     if keys.dtype == np.float32:
         head_dots_and_squares(query, keys, out)
     else:
-        np.add.reduce(by_heads(keys, len(query)) * query, axis=2, out=out.T)
+        dots.exact_dots(np.ascontiguousarray(query), by_rows(keys), None, out)
 
 
 def head_dots_and_squares(query: F32, keys: F32, out: F32) -> F32:
     """The same of float32, and with it <keys[j], keys[j]> (n,)."""
     squares = np.empty(len(keys), np.float32)
-    by_rows = keys if keys.strides[1] == keys.itemsize else np.ascontiguousarray(keys)
-    dots.head_dots(np.ascontiguousarray(query), by_rows, out, squares[None])
+    dots.head_dots(np.ascontiguousarray(query), by_rows(keys), out, squares[None])
     return squares
+
+
+def by_rows(keys: Floats) -> Floats:
+    """Keys (n, d) whose columns lie side by side: themselves, or a copy."""
+    return keys if keys.strides[1] == keys.itemsize else np.ascontiguousarray(keys)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, uninterrupted
 from ..attend import HEAVY, attend, in_effect, over_no_keys, slices_of
 from ..core.dot import exact_dots
+from ..keyset import KeySet
 from ..logits import check_width
 from ..mechanism import Mechanism
 from ..ranking import best_of_logits, best_of_weights
@@ -117,7 +118,7 @@ class _Reader:
             return new, np.empty((len(self.exact), 0))
         if len(new) > self.left:
             raise TooManyError("too many keys may be among the best")
-        logits = exact_dots(self._scaled, self.keys(new), None, self._checkpoint)
+        logits = exact_dots(self._scaled, KeySet(self.keys(new)), np.arange(len(new)), self._checkpoint)
         self._known[new] = True
         self.rows = np.concatenate([self.rows, new])
         self.exact = np.concatenate([self.exact, logits], axis=1)

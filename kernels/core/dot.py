@@ -14,13 +14,17 @@ from ..arrays import (
     Checkpoint,
     Floats,
     Rows,
+    by_rows,
     head_dots,
     head_dots_and_squares,
-    spans,
 )
 from ..keyset import KeySet
 from ..mechanism import Features
+from ..native import dots
 from ..problem import Options
+
+AT_ONCE = 4096
+"""Keys between two checkpoints, some milliseconds of products."""
 
 
 class DotScorer:
@@ -75,12 +79,12 @@ def _as_they_are(slices: Floats, temperature: float, options: Options) -> Floats
 DOT_FEATURES = Features(_scaled, _as_they_are)
 
 
-def exact_dots(scaled: F64, keys: KeySet | F32, rows: Rows | None, checkpoint: Checkpoint) -> F64:
-    """float64 logits (H, c), by blocks, of keys at indexes (c,), None for all, for a scaled query (H, w)."""
-    count = len(keys) if rows is None else len(rows)
-    logits = np.empty((len(scaled), count))
-    for span in spans(count, 8 * keys.shape[1]):
-        part = keys[span if rows is None else rows[span]]
-        head_dots(scaled, part.astype(np.float64), logits[:, span])
+def exact_dots(scaled: F64, keys: KeySet, rows: Rows, checkpoint: Checkpoint) -> F64:
+    """float64 logits (H, c) of keys at indexes (c,) for a query (H, w) scaled as logits are."""
+    stored = (rows if keys.present is None else keys.present[rows])[None]
+    logits = np.empty((len(scaled), len(rows)))
+    for first in range(0, len(rows), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        dots.exact_dots(scaled, by_rows(keys.stored), stored[:, part], logits[:, part])
         checkpoint()
     return logits

@@ -82,7 +82,103 @@ module_head_dots(PyObject *self, PyObject *args)
 	return done ? Py_NewRef(Py_None) : NULL;
 }
 
+/* ---- in float64 ---- */
+
+#define SUMS 8
+
+/* A product in float64, each term added to one of SUMS sums, always in this order: equal keys get equal products. */
+#define EXACT_DOT(NAME, ELEMENT) \
+static double \
+NAME(const double *query, const ELEMENT *key, ptrdiff_t width) \
+{ \
+	double		sums[SUMS] = {0}; \
+	ptrdiff_t	at = 0; \
+ \
+	for (; at + SUMS <= width; at += SUMS) \
+		for (int i = 0; i < SUMS; i++) \
+			sums[i] += query[at + i] * (double) key[at + i]; \
+	for (int i = 0; at + i < width; i++) \
+		sums[i] += query[at + i] * (double) key[at + i]; \
+	return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])); \
+}
+
+EXACT_DOT(dot_of_floats, float)
+EXACT_DOT(dot_of_doubles, double)
+
+/* Of the keys at `rows`, all where these are NULL. */
+static void
+exact_dots(const Py_buffer *query, const Py_buffer *keys, const int64_t *rows, const Py_buffer *out)
+{
+	const ptrdiff_t width = query->shape[1];
+
+	for (Py_ssize_t i = 0; i < out->shape[1]; i++)
+	{
+		const char *key = (const char *) keys->buf + (rows ? rows[i] : i) * keys->strides[0];
+
+		for (Py_ssize_t h = 0; h < query->shape[0]; h++)
+		{
+			const double *slice = (const double *) ((const char *) query->buf + h * query->strides[0]);
+			double	   *dot = (double *) ((char *) out->buf + h * out->strides[0]) + i;
+
+			*dot = keys->format[0] == 'f' ? dot_of_floats(slice, (const float *) key + h * width, width) :
+				dot_of_doubles(slice, (const double *) key + h * width, width);
+		}
+	}
+}
+
+static int
+exact_dots_fit(const Py_buffer *query, const Py_buffer *keys, const Py_buffer *rows, const Py_buffer *out)
+{
+	const Py_ssize_t count = rows ? rows->shape[1] : keys->shape[0];
+	const int64_t *places = rows ? rows->buf : NULL;
+
+	if (query->shape[0] * query->shape[1] != keys->shape[1] || !has_shape(out, query->shape[0], count) ||
+		!has_shape(rows, 1, count))
+	{
+		PyErr_SetString(PyExc_ValueError, "query (H, w), keys (n, H * w), rows (1, c) and out (H, c) do not fit");
+		return 0;
+	}
+	for (Py_ssize_t i = 0; places != NULL && i < count; i++)
+		if (places[i] < 0 || places[i] >= keys->shape[0])
+		{
+			PyErr_Format(PyExc_IndexError, "there is no row %lld of %zd", (long long) places[i], keys->shape[0]);
+			return 0;
+		}
+	return 1;
+}
+
+static PyObject *
+module_exact_dots(PyObject *self, PyObject *args)
+{
+	PyObject   *given[4];
+	Matrices	held = {.held = 0};
+	const Py_buffer *query;
+	const Py_buffer *keys;
+	const Py_buffer *out;
+	const Py_buffer *rows = NULL;
+	int			done = 0;
+
+	if (!PyArg_ParseTuple(args, "OOOO:exact_dots", &given[0], &given[1], &given[2], &given[3]))
+		return NULL;
+	if ((query = hold(&held, given[0], "query", "d", 0)) != NULL &&
+		(keys = hold(&held, given[1], "keys", "fd", 0)) != NULL &&
+		(given[2] == Py_None || (rows = hold(&held, given[2], "rows", "lq", 0)) != NULL) &&
+		(out = hold(&held, given[3], "out", "d", PyBUF_WRITABLE)) != NULL &&
+		exact_dots_fit(query, keys, rows, out))
+	{
+		Py_BEGIN_ALLOW_THREADS
+		exact_dots(query, keys, rows ? rows->buf : NULL, out);
+		Py_END_ALLOW_THREADS
+		done = 1;
+	}
+	let_go(&held);
+	return done ? Py_NewRef(Py_None) : NULL;
+}
+
 static PyMethodDef methods[] = {
+	{"exact_dots", module_exact_dots, METH_VARARGS,
+	"exact_dots(query, keys, rows, out): out[h, i] = <query[h], h-th slice of keys[rows[0, i]]>, None for all keys, "
+	"in float64; keys may be float32"},
 	{"head_dots", module_head_dots, METH_VARARGS,
 	"head_dots(query, keys, out, squares, variant=None): out[h, j] = <query[h], h-th slice of keys[j]>, "
 	"squares[0, j] = <keys[j], keys[j]>, all float32"},

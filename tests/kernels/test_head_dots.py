@@ -90,6 +90,41 @@ def test_what_it_refuses(change, message):
         dots.head_dots(*given.values())
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("heads", "width"), SHAPES)
+def test_it_is_exact_in_float64(dtype, heads, width):
+    random = np.random.RandomState(heads)
+    query = random.standard_normal((heads, width))
+    # neither keys nor results lie without gaps
+    keys = random.standard_normal((20, heads * width + 3)).astype(dtype)[:, : heads * width]
+    out = np.full((heads, 24), np.nan)
+    dots.exact_dots(query, keys, None, out[:, :20])
+    np.testing.assert_allclose(out[:, :20], products(query, keys)[0], rtol=1e-13, atol=1e-14)
+    assert np.isnan(out[:, 20:]).all()
+    rows = np.array([[3, 0, 3, 19]])
+    dots.exact_dots(query, keys, rows, out[:, 20:])
+    assert (out[:, 20:] == out[:, rows[0]]).all()
+
+
+@pytest.mark.parametrize("row", [-1, 20])
+def test_rows_must_be_there(row):
+    query, keys = np.ones((1, 4)), np.ones((20, 4))
+    with pytest.raises(IndexError, match=f"there is no row {row} of 20"):
+        dots.exact_dots(query, keys, np.array([[0, row]]), np.empty((1, 2)))
+
+
+def test_exact_products_of_shapes_that_do_not_fit_are_refused():
+    query, keys = np.ones((2, 4)), np.ones((20, 8), np.float32)
+    for given in [
+        (query, keys[:, :6], None, np.empty((2, 20))),
+        (query, keys, None, np.empty((2, 19))),
+        (query, keys, np.zeros((2, 3), np.int64), np.empty((2, 3))),
+        (query.astype(np.float32), keys, None, np.empty((2, 20))),
+    ]:
+        with pytest.raises(ValueError, match="do not fit|query must be a matrix of float64"):
+            dots.exact_dots(*given)
+
+
 def test_results_must_be_writable():
     out = np.zeros((2, 6), np.float32)
     out.flags.writeable = False
