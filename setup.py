@@ -28,6 +28,7 @@ def loops(name: str) -> Extension:
         f"ruattn_fdw.kernels.native.{name}",
         [f"kernels/native/{name}.c"],
         depends=HEADERS,
+        libraries=["m"],
         extra_compile_args=[
             "-O3",
             "-fwrapv",
@@ -42,7 +43,7 @@ def loops(name: str) -> Extension:
 
 
 setup(
-    ext_modules=[loops("dots"), loops("sweep"), loops("tiles")],
+    ext_modules=[loops("dots"), loops("rank"), loops("sweep"), loops("tiles")],
     packages=mapped_packages(),
     package_dir={f"ruattn_fdw.{folder}": folder for folder in FOLDERS},
     package_data={

@@ -82,8 +82,9 @@ class _Search:
         """The answer of few keys, all of them in float64."""
         every = np.arange(len(self._keys))
         logits = self._exact(every)
-        too_large = MAX32 if normaliser is None else np.minimum(normaliser, MAX32)[:, None]
-        if not (logits <= too_large).all() or logits.min() < -MAX32:
+        if not np.abs(logits).max() <= MAX32:
+            return None
+        if normaliser is not None and (logits > normaliser[:, None]).any():
             return None
         whole = state_of(logits) if normaliser is None else given_state(normaliser)
         return best_of_logits(every, self._ids, logits, whole, k)

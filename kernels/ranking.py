@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
+from .native import rank
 from .softmax import State
 from .weights import Answer, Weights
 
@@ -55,17 +56,14 @@ def best_of_logits(rows: Rows, ids: npt.NDArray[np.int64], logits: F64, whole: S
 
     whole: the softmax over all keys.
     """
-    weights, heads = whole.weights(logits), len(logits)
-    if heads == 1:
-        score, logit, key = weights[0], logits[0], logits[0]
-    else:
-        score, logit = weights.sum(axis=0) / heads, logits.sum(axis=0) / heads
-        key = _log_or_below(score, logit, _depth_below(logit))
-    shown = logit.astype(np.float32)
-    order = np.lexsort((ids, -shown, -key))[:k]
-    shown_score = np.minimum.accumulate(score[order].astype(np.float32))
-    head_scores = weights[:, order].astype(np.float32)
-    return Answer(rows[order], shown_score, shown[order], head_scores, whole.lse, len(rows))
+    heads = len(logits)
+    k = min(k, len(rows))
+    order = np.empty((1, k), np.int64)
+    shown = np.empty((2 + heads, k), np.float32)
+    score, logit, head_scores = shown[:1], shown[1:2], shown[2:]
+    maximum, total = whole.maximum[None], whole.total[None]
+    rank.best(logits, ids[None], maximum, total, order, score, logit, head_scores)
+    return Answer(rows[order[0]], score[0], logit[0], head_scores, whole.lse, len(rows))
 
 
 class _Ranking:

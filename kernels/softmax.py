@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import F64, Checkpoint, Floats, spans
+from .native import rank
 
 
 class State(NamedTuple):
@@ -36,8 +37,9 @@ class State(NamedTuple):
 
 def state_of(logits: F64) -> State:
     """The softmax over float64 logits (H, n), n >= 1."""
-    maximum = logits.max(axis=1)
-    return State(maximum, np.exp(logits - maximum[:, None]).sum(axis=1))
+    maximum, total = np.empty((2, 1, len(logits)))
+    rank.state(logits, maximum, total)
+    return State(maximum[0], total[0])
 
 
 def given_state(normaliser: F64) -> State:

@@ -99,13 +99,12 @@ class MhaSearch(AttentionTable):
         rows = read_rows(source, arguments["candidates"], memo, report)
         report.scored(mechanism.name, source.oid, len(rows))
         query = find_query(arguments, source, rows, report)
-        with report.timing("kernel"), shared.kernel_errors():
+        with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
             query = models.project_query(mechanism, query)
             mechanism = models.absorb_keys(mechanism, rows, settings["options"], source.label)
             rows = models.project_keys(mechanism, rows, source.label)
-        fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
-        check_dimensions(query, rows, source, fitting)
-        with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
+            fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
+            check_dimensions(query, rows, source, fitting)
             answer = _best(mechanism, query, rows, arguments, settings)
             if answer is not None:
                 return answer_batch(answer, rows, wanted)
