@@ -16,7 +16,7 @@ from .logits import check_width
 from .mechanism import Mechanism
 from .problem import Options
 from .ranking import EXACT, best_of_logits
-from .softmax import exponentials, given_state, settle, state_of
+from .softmax import exponentials, given_state, settle, state_and_reach
 from .sweep import LEAST, ByBlock, Sweep, before_keys
 from .weights import Answer
 
@@ -80,14 +80,15 @@ class _Search:
 
     def of_all(self, k: int, normaliser: F64 | None) -> Answer | None:
         """The answer of few keys, all of them in float64."""
-        every = np.arange(len(self._keys))
-        logits = self._exact(every)
-        if not np.abs(logits).max() <= MAX32:
+        logits = self._exact(None)
+        whole, reach = state_and_reach(logits)
+        if not reach <= MAX32:
             return None
-        if normaliser is not None and (logits > normaliser[:, None]).any():
-            return None
-        whole = state_of(logits) if normaliser is None else given_state(normaliser)
-        return best_of_logits(every, self._ids, logits, whole, k)
+        if normaliser is not None:
+            if (whole.maximum > normaliser).any():
+                return None
+            whole = given_state(normaliser)
+        return best_of_logits(None, self._ids, logits, whole, k)
 
     def best(self, k: int, normaliser: F64 | None, threads: int) -> Answer | None:
         """The answer for k >= 1 rows, and None where one pass is not enough."""
@@ -119,7 +120,7 @@ class _Search:
             rows, logits = np.concatenate([rows, new]), np.concatenate([logits, self._exact(new)], axis=1)
         return best_of_logits(rows, self._ids[rows], logits, whole, k)
 
-    def _exact(self, rows: Rows) -> F64:
+    def _exact(self, rows: Rows | None) -> F64:
         return exact_dots(self._scaled, self._keys, rows, self._checkpoint)
 
     def _not_below(self, sweep: Sweep, scores: ByBlock, least: float) -> Rows:

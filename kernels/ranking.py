@@ -51,19 +51,22 @@ def best_of_weights(
     return Answer(rows, score, weights.shown_logit(rows), head_scores, weights.lse, len(ids))
 
 
-def best_of_logits(rows: Rows, ids: npt.NDArray[np.int64], logits: F64, whole: State, k: int) -> Answer:
+def best_of_logits(
+    rows: Rows | None, ids: npt.NDArray[np.int64], logits: F64, whole: State, k: int
+) -> Answer:
     """The k <= EXACT best of rows (c,) by float64 logits (H, c) and ids (c,), in the order of `ranked`.
 
-    whole: the softmax over all keys.
+    rows: None where they are all keys. whole: the softmax over all keys.
     """
-    heads = len(logits)
-    k = min(k, len(rows))
+    heads, count = logits.shape
+    k = min(k, count)
     order = np.empty((1, k), np.int64)
     shown = np.empty((2 + heads, k), np.float32)
     score, logit, head_scores = shown[:1], shown[1:2], shown[2:]
-    maximum, total = whole.maximum[None], whole.total[None]
-    rank.best(logits, ids[None], maximum, total, order, score, logit, head_scores)
-    return Answer(rows[order[0]], score[0], logit[0], head_scores, whole.lse, len(rows))
+    maximum, total, lse = whole.maximum[None], whole.total[None], np.empty((1, heads))
+    rank.best(logits, ids[None], maximum, total, order, score, logit, head_scores, lse)
+    best = order[0] if rows is None else rows[order[0]]
+    return Answer(best, score[0], logit[0], head_scores, lse[0], count)
 
 
 class _Ranking:

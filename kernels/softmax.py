@@ -37,9 +37,14 @@ class State(NamedTuple):
 
 def state_of(logits: F64) -> State:
     """The softmax over float64 logits (H, n), n >= 1."""
+    return state_and_reach(logits)[0]
+
+
+def state_and_reach(logits: F64) -> tuple[State, float]:
+    """The same with the largest magnitude of a logit, NaN where one is."""
     maximum, total = np.empty((2, 1, len(logits)))
-    rank.state(logits, maximum, total)
-    return State(maximum[0], total[0])
+    reach = rank.state(logits, maximum, total)
+    return State(maximum[0], total[0]), reach
 
 
 def given_state(normaliser: F64) -> State:

@@ -46,7 +46,6 @@ class Scan:
 
     def next(self) -> tuple[int, list[Any]] | None:
         """The next batch, (rows, columns in the order asked for), or None after the last."""
-        host_api.check_interrupts()
         with self._report.timing("emit"):
             batch = next(self._batches, None)
             if batch is None:

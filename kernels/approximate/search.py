@@ -118,7 +118,7 @@ class _Reader:
             return new, np.empty((len(self.exact), 0))
         if len(new) > self.left:
             raise TooManyError("too many keys may be among the best")
-        logits = exact_dots(self._scaled, KeySet(self.keys(new)), np.arange(len(new)), self._checkpoint)
+        logits = exact_dots(self._scaled, KeySet(self.keys(new)), None, self._checkpoint)
         self._known[new] = True
         self.rows = np.concatenate([self.rows, new])
         self.exact = np.concatenate([self.exact, logits], axis=1)

@@ -79,10 +79,13 @@ def _as_they_are(slices: Floats, temperature: float, options: Options) -> Floats
 DOT_FEATURES = Features(_scaled, _as_they_are)
 
 
-def exact_dots(scaled: F64, keys: KeySet, rows: Rows, checkpoint: Checkpoint) -> F64:
-    """float64 logits (H, c) of keys at indexes (c,) for a query (H, w) scaled as logits are."""
-    stored = (rows if keys.present is None else keys.present[rows])[None]
-    logits = np.empty((len(scaled), len(rows)))
+def exact_dots(scaled: F64, keys: KeySet, rows: Rows | None, checkpoint: Checkpoint) -> F64:
+    """float64 logits (H, c) of keys at indexes (c,), None for all, for a query (H, w) scaled as logits are."""
+    if rows is None:
+        rows = np.arange(len(keys)) if keys.present is None else keys.present
+    elif keys.present is not None:
+        rows = keys.present[rows]
+    stored, logits = rows[None], np.empty((len(scaled), len(rows)))
     for first in range(0, len(rows), AT_ONCE):
         part = slice(first, first + AT_ONCE)
         dots.exact_dots(scaled, by_rows(keys.stored), stored[:, part], logits[:, part])

@@ -20,13 +20,6 @@ row_of(const Py_buffer *matrix, Py_ssize_t row)
 	return (const double *) ((const char *) matrix->buf + row * matrix->strides[0]);
 }
 
-static PyObject *
-finish(Matrices *held, int done)
-{
-	let_go(held);
-	return done ? Py_NewRef(Py_None) : NULL;
-}
-
 static int
 refuse(const char *what)
 {
@@ -36,30 +29,28 @@ refuse(const char *what)
 
 /* ---- state(logits, maximum, total) ---- */
 
-/* The largest, NaN where one is. */
+/* Returns the largest magnitude, NaN where there is one. */
 static double
-largest(const double *logits, Py_ssize_t count)
-{
-	double		maximum = -INFINITY;
-
-	for (Py_ssize_t i = 0; i < count; i++)
-		if (!(logits[i] <= maximum))
-			maximum = logits[i];
-	return maximum;
-}
-
-static void
 sum_up(const Py_buffer *logits, double *maximum, double *total)
 {
+	double		reach = 0;
+
 	for (Py_ssize_t h = 0; h < logits->shape[0]; h++)
 	{
 		const double *row = row_of(logits, h);
 
-		maximum[h] = largest(row, logits->shape[1]);
+		maximum[h] = -INFINITY;
 		total[h] = 0;
+		for (Py_ssize_t i = 0; i < logits->shape[1]; i++)
+		{
+			maximum[h] = fmax(maximum[h], row[i]);
+			if (isnan(row[i]) || fabs(row[i]) > reach)
+				reach = fabs(row[i]);
+		}
 		for (Py_ssize_t i = 0; i < logits->shape[1]; i++)
 			total[h] += exp(row[i] - maximum[h]);
 	}
+	return reach;
 }
 
 static PyObject *
@@ -70,7 +61,7 @@ module_state(PyObject *self, PyObject *args)
 	const Py_buffer *logits;
 	const Py_buffer *maximum;
 	const Py_buffer *total;
-	int			done = 0;
+	PyObject   *reach = NULL;
 
 	if (!PyArg_ParseTuple(args, "OOO:state", &given[0], &given[1], &given[2]))
 		return NULL;
@@ -79,14 +70,19 @@ module_state(PyObject *self, PyObject *args)
 		(total = hold(&held, given[2], "total", "d", PyBUF_WRITABLE)) != NULL &&
 		((has_shape(maximum, 1, logits->shape[0]) && has_shape(total, 1, logits->shape[0])) ||
 		 refuse("logits (H, n), maximum (1, H) and total (1, H) do not fit")))
-	{
-		sum_up(logits, maximum->buf, total->buf);
-		done = 1;
-	}
-	return finish(&held, done);
+		reach = PyFloat_FromDouble(sum_up(logits, maximum->buf, total->buf));
+	let_go(&held);
+	return reach;
 }
 
-/* ---- best(logits, ids, maximum, total, order, score, logit, head_scores) ---- */
+static PyObject *
+finish(Matrices *held, int done)
+{
+	let_go(held);
+	return done ? Py_NewRef(Py_None) : NULL;
+}
+
+/* ---- best(logits, ids, maximum, total, order, score, logit, head_scores, lse) ---- */
 
 typedef struct Ranked
 {
@@ -107,6 +103,7 @@ typedef struct Answer
 	float	   *score;
 	float	   *logit;
 	const Py_buffer *head_scores;
+	double	   *lse;
 } Answer;
 
 static int
@@ -191,6 +188,8 @@ rank(const Answer *answer, Py_ssize_t k)
 	set_keys(ranked, answer);
 	qsort(ranked, count, sizeof(Ranked), compare);
 	write_best(ranked, answer, k);
+	for (Py_ssize_t h = 0; h < answer->logits->shape[0]; h++)
+		answer->lse[h] = answer->maximum[h] + log(answer->total[h]);
 	free(ranked);
 	return 1;
 }
@@ -198,36 +197,38 @@ rank(const Answer *answer, Py_ssize_t k)
 static PyObject *
 module_best(PyObject *self, PyObject *args)
 {
-	static const char *const names[] = {"logits", "ids", "maximum", "total", "order", "score", "logit", "head_scores"};
-	static const char *const formats[] = {"d", "lq", "d", "d", "lq", "f", "f", "f"};
-	PyObject   *given[8];
-	const Py_buffer *views[8];
+	static const char *const names[] = {"logits", "ids", "maximum", "total", "order", "score", "logit", "head_scores",
+	"lse"};
+	static const char *const formats[] = {"d", "lq", "d", "d", "lq", "f", "f", "f", "d"};
+	PyObject   *given[9];
+	const Py_buffer *views[9];
 	Matrices	held = {.held = 0};
 	Py_ssize_t	heads;
 	Py_ssize_t	k;
 
-	if (!PyArg_ParseTuple(args, "OOOOOOOO:best", &given[0], &given[1], &given[2], &given[3],
-						  &given[4], &given[5], &given[6], &given[7]))
+	if (!PyArg_ParseTuple(args, "OOOOOOOOO:best", &given[0], &given[1], &given[2], &given[3],
+						  &given[4], &given[5], &given[6], &given[7], &given[8]))
 		return NULL;
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 9; i++)
 		if ((views[i] = hold(&held, given[i], names[i], formats[i], i < 4 ? 0 : PyBUF_WRITABLE)) == NULL)
 			return finish(&held, 0);
 	heads = views[0]->shape[0];
 	k = views[4]->shape[1];
 	if (heads < 1 || k > views[0]->shape[1] || !has_shape(views[1], 1, views[0]->shape[1]) ||
 		!has_shape(views[2], 1, heads) || !has_shape(views[3], 1, heads) || !has_shape(views[4], 1, k) ||
-		!has_shape(views[5], 1, k) || !has_shape(views[6], 1, k) || !has_shape(views[7], heads, k))
-		return finish(&held, refuse("logits (H, c), ids (1, c), maximum and total (1, H), "
+		!has_shape(views[5], 1, k) || !has_shape(views[6], 1, k) || !has_shape(views[7], heads, k) || !has_shape(views[8], 1, heads))
+		return finish(&held, refuse("logits (H, c), ids (1, c), maximum, total and lse (1, H), "
 									"order, score and logit (1, k) and head_scores (H, k) do not fit"));
 	return finish(&held, rank(&(Answer) {views[0], views[1]->buf, views[2]->buf, views[3]->buf,
-							  views[4]->buf, views[5]->buf, views[6]->buf, views[7]}, k));
+							  views[4]->buf, views[5]->buf, views[6]->buf, views[7], views[8]->buf}, k));
 }
 
 static PyMethodDef methods[] = {
 	{"state", module_state, METH_VARARGS,
-	"state(logits, maximum, total): the largest logit of each head, and the sum of exp(logit - maximum)"},
+	"state(logits, maximum, total): the largest logit of each head, and the sum of exp(logit - maximum); "
+	"returns the largest magnitude"},
 	{"best", module_best, METH_VARARGS,
-	"best(logits, ids, maximum, total, order, score, logit, head_scores): the first rows by score, logit and id"},
+	"best(logits, ids, maximum, total, order, score, logit, head_scores, lse): the first rows by score, logit and id"},
 	{NULL, NULL, 0, NULL},
 };
 

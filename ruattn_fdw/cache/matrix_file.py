@@ -35,7 +35,7 @@ class MatrixFile:
         """Map an open file of that layout; `path` is where it lies now."""
         status = os.fstat(fd)
         self.name, self.identity, self.size = name, identity, layout.size
-        self._path, self._layout = path, layout
+        self._path, self._layout, self._footer = path, layout, layout.footer
         self._inode = (status.st_dev, status.st_ino)
         self._touched = 0.0
         self._builder: int | None = None
@@ -143,7 +143,8 @@ class MatrixFile:
     @property
     def damaged(self) -> bool:
         """Whether the file was ever too short since it was mapped: what was read from it may be zeros."""
-        return self._memory.load(self._layout.footer) != FOOTER or self._memory.damaged
+        memory = self._memory
+        return memory.load(self._footer) != FOOTER or memory.damaged
 
     def is_current(self) -> bool:
         """Whether the file's name still leads to it, in its full size."""

@@ -121,7 +121,7 @@ def test_exact_products_of_shapes_that_do_not_fit_are_refused():
         (query, keys, np.zeros((2, 3), np.int64), np.empty((2, 3))),
         (query.astype(np.float32), keys, None, np.empty((2, 20))),
     ]:
-        with pytest.raises(ValueError, match="do not fit|query must be a matrix of float64"):
+        with pytest.raises(ValueError, match=r"do not fit|must be a matrix of float64"):
             dots.exact_dots(*given)
 
 

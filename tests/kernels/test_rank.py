@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruattn_fdw.kernels.native import rank
 from ruattn_fdw.kernels.ranking import best_of_logits
-from ruattn_fdw.kernels.softmax import State, state_of
+from ruattn_fdw.kernels.softmax import State, state_and_reach, state_of
 
 
 def twin(ids, logits, whole):
@@ -35,6 +35,7 @@ def test_it_agrees_with_its_twin(heads, n, size):
     np.testing.assert_array_equal(answer.rows, rows[order[:k]])
     np.testing.assert_allclose(answer.score, score[:k], rtol=1e-6, atol=1e-37)
     np.testing.assert_allclose(answer.logit, logit[:k], rtol=1e-6)
+    np.testing.assert_allclose(answer.lse, whole.lse)
     np.testing.assert_allclose(answer.head_scores, weights[:, :k], rtol=1e-6, atol=1e-37)
 
 
@@ -55,6 +56,12 @@ def test_no_k_is_more_than_there_are_rows():
     np.testing.assert_allclose(answer.score, 1 / 3)
 
 
+@pytest.mark.parametrize(("logit", "reach"), [(-7.0, 7), (7.0, 7), (-np.inf, np.inf), (np.nan, np.nan)])
+def test_the_reach_is_the_largest_magnitude(logit, reach):
+    logits = np.array([[1.0, 2.0, 3.0], [logit, 0.0, 5.0]])
+    np.testing.assert_equal(state_and_reach(logits)[1], reach)
+
+
 def test_a_logit_that_is_no_number_shows_in_the_softmax():
     assert np.isnan(state_of(np.array([[1, np.nan, 2.0]])).total).all()
 
@@ -65,11 +72,11 @@ def test_under_a_larger_whole_scores_are_smaller():
     np.testing.assert_allclose(answer.score, np.exp([-2, -3]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("wrong", range(8))
+@pytest.mark.parametrize("wrong", range(9))
 def test_arrays_that_do_not_fit_are_refused(wrong):
     floats = np.empty((1, 2), np.float32)
     given = [np.zeros((2, 4)), np.zeros((1, 4), int), np.ones((1, 2)), np.ones((1, 2))]
-    given += [np.empty((1, 2), int), floats, floats.copy(), np.empty((2, 2), np.float32)]
+    given += [np.empty((1, 2), int), floats, floats.copy(), np.empty((2, 2), np.float32), np.empty((1, 2))]
     rank.best(*given)
     given[wrong] = np.zeros((3, 5), given[wrong].dtype)
     with pytest.raises(ValueError, match="do not fit"):
