@@ -63,8 +63,8 @@ def best_of_logits(
     order = np.empty((1, k), np.int64)
     shown = np.empty((2 + heads, k), np.float32)
     score, logit, head_scores = shown[:1], shown[1:2], shown[2:]
-    maximum, total, lse = whole.maximum[None], whole.total[None], np.empty((1, heads))
-    rank.best(logits, ids[None], maximum, total, order, score, logit, head_scores, lse)
+    maximum, lse = np.asarray(whole.maximum, np.float64)[None], np.empty((1, heads))
+    rank.best(logits, ids[None], maximum, whole.total[None], order, score, logit, head_scores, lse)
     best = order[0] if rows is None else rows[order[0]]
     return Answer(best, score[0], logit[0], head_scores, lse[0], count)
 

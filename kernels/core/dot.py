@@ -80,7 +80,7 @@ DOT_FEATURES = Features(_scaled, _as_they_are)
 
 
 def exact_dots(scaled: F64, keys: KeySet, rows: Rows | None, checkpoint: Checkpoint) -> F64:
-    """float64 logits (H, c) of keys at indexes (c,), None for all, for a query (H, w) scaled as logits are."""
+    """float64 logits (H, c) of keys at indexes (c,), None for all, for a query (H, w) scaled as logits."""
     if rows is None:
         rows = np.arange(len(keys)) if keys.present is None else keys.present
     elif keys.present is not None:
