@@ -7,8 +7,12 @@
  * LOAD(p): STEP of them. LOAD_QUERY_PART(p, n), LOAD_PART(p, n): n < STEP of them, zeros
  * behind. SUM: a vector of sums. ADD(sum, own, part): sum + own * part. TOTALS(sums,
  * step): a vector of floats, the lanes of LANES sums added up. SQUARES: whether the keys'
- * squares are wanted.
+ * squares are wanted. CACHED: whether keys come out of a cache, as a rule; these are of
+ * float32. There a load across two lines costs, and what asks ahead of the processor does.
  */
+#ifndef CACHED
+#define CACHED 0
+#endif
 
 /* Heads summed at a time, so that the sums stay in the first-level cache. */
 #define GROUP 32
@@ -17,6 +21,20 @@
 /* How many bytes ahead of its use memory is asked for, into the second-level cache. */
 #define AHEAD 32768
 #define CACHE_LINE 64
+
+/* To dots, and squares, of TOGETHER keys the products of what `load` takes from `at` of each. */
+#define ADD_PRODUCTS(load_query, load, at, ...) \
+	do { \
+		__auto_type own_ = load_query(query + (at), ##__VA_ARGS__); \
+		_Pragma("GCC unroll 4") \
+		for (int k = 0; k < TOGETHER; k++) \
+		{ \
+			__auto_type part_ = load(keys[k] + (at), ##__VA_ARGS__); \
+			dots[k] = ADD(dots[k], own_, part_); \
+			if (SQUARES) \
+				squares[k] = ADD(squares[k], part_, part_); \
+		} \
+	} while (0)
 
 /*
  * The products of TOGETHER keys' slices with those of the query, and the keys'
@@ -27,45 +45,34 @@ ITEM(keys_together) (const QUERY *query, const ELEMENT *const *keys, int heads, 
 {
 	SUM			squares[TOGETHER] = {{0}};
 	ptrdiff_t	at = 0;
+#if CACHED
+	const ptrdiff_t skew = NAME(skew) (keys, TOGETHER, width);
+#endif
 
 	for (int h = 0; h < heads; h++)
 	{
 		SUM			dots[TOGETHER] = {{0}};
 		const ptrdiff_t end = at + width;
 
+#if CACHED
+		const ptrdiff_t before = NAME(before) (skew, at);
+
+		if (before != 0)
+		{
+			ADD_PRODUCTS(LOAD_LAST_FLOATS, LOAD_LAST_FLOATS, at - before, LANES - before);
+			at += LANES - before;
+		}
+#else
 		for (ptrdiff_t line = at; line < end; line += CACHE_LINE / sizeof(ELEMENT))
 #pragma GCC unroll 4
 			for (int k = 0; k < TOGETHER; k++)
 				__builtin_prefetch((const char *) (keys[k] + line) + AHEAD, 0, 2);
+#endif
 		for (; at + STEP <= end; at += STEP)
-		{
-			__auto_type own = LOAD_QUERY(query + at);
-
-#pragma GCC unroll 4
-			for (int k = 0; k < TOGETHER; k++)
-			{
-				__auto_type part = LOAD(keys[k] + at);
-
-				dots[k] = ADD(dots[k], own, part);
-				if (SQUARES)
-					squares[k] = ADD(squares[k], part, part);
-			}
-		}
+			ADD_PRODUCTS(LOAD_QUERY, LOAD, at);
 		if (at < end)
-		{
-			__auto_type own = LOAD_QUERY_PART(query + at, end - at);
-
-#pragma GCC unroll 4
-			for (int k = 0; k < TOGETHER; k++)
-			{
-				__auto_type part = LOAD_PART(keys[k] + at, end - at);
-
-				dots[k] = ADD(dots[k], own, part);
-				if (SQUARES)
-					squares[k] = ADD(squares[k], part, part);
-			}
-			at = end;
-		}
+			ADD_PRODUCTS(LOAD_QUERY_PART, LOAD_PART, at, end - at);
+		at = end;
 #pragma GCC unroll 4
 		for (int k = 0; k < TOGETHER; k++)
 			sums[k * (heads + SQUARES) + h] = dots[k];
@@ -117,3 +124,5 @@ ITEM(all_heads) (const QUERY *query, const ELEMENT *const *keys, int count, int 
 						out + first * out_stride, out_stride, squares);
 	}
 }
+
+#undef ADD_PRODUCTS

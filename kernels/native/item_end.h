@@ -11,3 +11,4 @@
 #undef ADD
 #undef TOTALS
 #undef SQUARES
+#undef CACHED

@@ -17,6 +17,27 @@ NAME(store) (float *p, NAME(vector) value, ptrdiff_t n)
 			p[i] = value[i];
 }
 
+/*
+ * How many floats behind the border of a vector these rows begin; -1 where they differ, or
+ * where their slices of this width are too short to gain by it.
+ */
+INLINE ptrdiff_t
+NAME(skew) (const float *const *rows, int count, ptrdiff_t width)
+{
+	uintptr_t	apart = 0;
+
+	for (int i = 1; i < count; i++)
+		apart |= (uintptr_t) rows[i] ^ (uintptr_t) rows[0];
+	return apart % (LANES * 4) == 0 && width >= 4 * LANES ? (ptrdiff_t) ((uintptr_t) rows[0] / 4 % LANES) : -1;
+}
+
+/* How many floats `at` is behind the border of a vector in such rows, and 0 where that is not to be asked. */
+INLINE ptrdiff_t
+NAME(before) (ptrdiff_t skew, ptrdiff_t at)
+{
+	return skew < 0 ? 0 : (skew + at) % LANES;
+}
+
 #define HALVES_SWAPPED(i) ((i) ^ half)
 
 /* The lanes of one vector added up, and the largest of them. */

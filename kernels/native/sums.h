@@ -17,24 +17,23 @@ SUMS(join) (VECTOR a, VECTOR b, const int bit)
 	return __builtin_shuffle(a, b, own) + __builtin_shuffle(a, b, other);
 }
 
-/* The sums of LANES vectors, `step` vectors apart, as the lanes of one. */
+/*
+ * The sums of LANES vectors, `step` vectors apart, as the lanes of one. Halves are added
+ * first, so that a vector's sum is the same wherever among the lanes its first float is.
+ */
 INLINE VECTOR
 SUMS(sums) (const VECTOR *vectors, int step)
 {
-	VECTOR		tree[LANES];
+	VECTOR		tree[LANES / 2];
 
 #pragma GCC unroll 8
 	for (int i = 0; i < LANES / 2; i++)
-		tree[i] = SUMS(join) (vectors[2 * i * step], vectors[(2 * i + 1) * step], 1);
+		tree[i] = SUMS(join) (vectors[i * step], vectors[(i + LANES / 2) * step], LANES / 2);
+#pragma GCC unroll 4
+	for (int half = LANES / 4; half > 0; half /= 2)
 #pragma GCC unroll 8
-	for (int i = 0; i < LANES / 4; i++)
-		tree[i] = SUMS(join) (tree[2 * i], tree[2 * i + 1], 2);
-#pragma GCC unroll 8
-	for (int i = 0; i < LANES / 8; i++)
-		tree[i] = SUMS(join) (tree[2 * i], tree[2 * i + 1], 4);
-#pragma GCC unroll 8
-	for (int i = 0; i < LANES / 16; i++)
-		tree[i] = SUMS(join) (tree[2 * i], tree[2 * i + 1], 8);
+		for (int i = 0; i < half; i++)
+			tree[i] = SUMS(join) (tree[i], tree[i + half], half);
 	return tree[0];
 }
 

@@ -14,7 +14,9 @@
 /* Keys of a tile; a multiple of the lanes of every instruction set. */
 #define TILE 64
 /* Values summed at a time. */
-#define ROWS 4
+#define ROWS 8
+/* Bytes of the longest vector, whose loads are best from where no border of these is crossed. */
+#define BORDER 64
 
 typedef struct Problem
 {
@@ -46,56 +48,6 @@ typedef struct Folded
 	float	   *query;
 } Folded;
 
-#define BODY "tiles_body.h"
-#include "variants.h"
-#include "arguments.h"
-
-static void (*const fold_tiles[]) (const Problem *problem, Folded *folded) = OF_EACH_SET(fold_tiles);
-
-static size_t
-working_bytes(const Problem *p)
-{
-	const size_t columns = p->heads * p->value_width;
-
-	return (columns + 2 * (size_t) p->heads) * sizeof(double) +
-		(columns + p->heads * (TILE + 1 + (size_t) p->width)) * sizeof(float);
-}
-
-static void
-place_sums(const Problem *p, void *memory, Folded *folded)
-{
-	const ptrdiff_t columns = p->heads * p->value_width;
-
-	folded->totals = memory;
-	folded->masses = folded->totals + columns;
-	folded->shifts = folded->masses + p->heads;
-	folded->sums = (float *) (folded->shifts + p->heads);
-	folded->maxima = folded->sums + columns;
-	folded->tile = folded->maxima + p->heads;
-	folded->query = folded->tile + p->heads * TILE;
-	for (int h = 0; h < p->heads; h++)
-		folded->maxima[h] = -INFINITY;
-}
-
-/* Take over the query in float32. False if a head's is longer than the limit, or has no length. */
-static int
-take_query(const Problem *p, float *query)
-{
-	for (int h = 0; h < p->heads; h++)
-	{
-		double		square = 0;
-
-		for (ptrdiff_t at = h * p->width; at < (h + 1) * p->width; at++)
-		{
-			query[at] = (float) p->query[at];
-			square += p->query[at] * p->query[at];
-		}
-		if (!(sqrt(square) <= p->limit))
-			return 0;
-	}
-	return 1;
-}
-
 /* The largest logit of each head. False if one is beyond the limit, or no number. */
 static int
 take_maxima(const Problem *p, double *maxima)
@@ -116,31 +68,49 @@ take_maxima(const Problem *p, double *maxima)
 	return 1;
 }
 
-/* False if a number is not finite. */
-static int
-write_output(const Problem *p, const Folded *folded)
-{
-	float		wrong = 0;
+#define BODY "tiles_body.h"
+#include "variants.h"
+#include "arguments.h"
 
-	for (int h = 0; h < p->heads; h++)
-	{
-		for (ptrdiff_t at = h * p->value_width; at < (h + 1) * p->value_width; at++)
-		{
-			p->output[at] = (float) (folded->totals[at] / folded->masses[h]);
-			wrong += p->output[at] * 0.0f;
-		}
-		p->lse[h] = folded->shifts[h] + folded->maxima[h] + log(folded->masses[h]);
-	}
-	return wrong == 0;
+static int (*const attend[]) (const Problem *problem, Folded *folded) = OF_EACH_SET(attend);
+
+/* What so many floats take that lie as far behind a border as given rows do, and a vector behind them. */
+static size_t
+floats_beside(size_t count)
+{
+	return count + 3 * BORDER / sizeof(float);
 }
 
-static int
-fold(const Problem *p, Folded *folded, int set)
+/* Such a place from `place` on. */
+static float *
+place_beside(float *place, const float *rows)
 {
-	if (!(p->query != NULL ? take_query(p, folded->query) : take_maxima(p, folded->shifts)))
-		return 0;
-	fold_tiles[set] (p, folded);
-	return write_output(p, folded);
+	return (float *) (((uintptr_t) place + BORDER - 1) / BORDER * BORDER + (uintptr_t) rows % BORDER);
+}
+
+static size_t
+working_bytes(const Problem *p)
+{
+	const size_t columns = p->heads * p->value_width;
+
+	return (columns + 2 * (size_t) p->heads) * sizeof(double) +
+		(p->heads * (size_t) (TILE + 1) + floats_beside(columns) + floats_beside(p->heads * p->width)) * sizeof(float);
+}
+
+static void
+place_sums(const Problem *p, void *memory, Folded *folded)
+{
+	const ptrdiff_t columns = p->heads * p->value_width;
+
+	folded->totals = memory;
+	folded->masses = folded->totals + columns;
+	folded->shifts = folded->masses + p->heads;
+	folded->maxima = (float *) (folded->shifts + p->heads);
+	folded->tile = folded->maxima + p->heads;
+	folded->query = place_beside(folded->tile + p->heads * TILE, p->keys);
+	folded->sums = place_beside(folded->query + p->heads * p->width, p->values);
+	for (int h = 0; h < p->heads; h++)
+		folded->maxima[h] = -INFINITY;
 }
 
 static PyObject *
@@ -154,7 +124,7 @@ run_problem(const Problem *p, int set)
 		return PyErr_NoMemory();
 	Py_BEGIN_ALLOW_THREADS
 	place_sums(p, memory, &folded);
-	done = fold(p, &folded, set);
+	done = attend[set] (p, &folded);
 	Py_END_ALLOW_THREADS
 	PyMem_RawFree(memory);
 	return PyBool_FromLong(done);

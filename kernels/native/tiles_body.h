@@ -4,6 +4,7 @@
 #include "softmax.h"
 
 #define SQUARES 0
+#define CACHED 1
 #include "floats.h"
 #include "item_end.h"
 
@@ -30,41 +31,46 @@ NAME(fill_tile) (const Problem *p, const Folded *f, ptrdiff_t first, int count)
 	}
 }
 
-INLINE NAME(vector)
-NAME(weighted) (NAME(vector) sum, const float *const *values, const float *weights, ptrdiff_t at, ptrdiff_t some)
-{
-#pragma GCC unroll 4
-	for (int k = 0; k < ROWS; k++)
-		sum += weights[k] * (some == LANES ? LOAD_FLOATS(values[k] + at) : LOAD_SOME_FLOATS(values[k] + at, some));
-	return sum;
-}
+/* To LANES sums at `where` the products of ROWS weights with what `load` takes from there of each value. */
+#define ADD_COLUMNS(load, where, ...) \
+	do { \
+		NAME(vector) sum_ = LOAD_FLOATS(sums + (where)); \
+		_Pragma("GCC unroll 8") \
+		for (int k = 0; k < ROWS; k++) \
+			sum_ += own[k] * load(values[k] + (where), ##__VA_ARGS__); \
+		NAME(store) (sums + (where), sum_, LANES); \
+	} while (0)
 
-/* Add ROWS values, by the weights of each head, to the sums. */
+/* Add ROWS values, by the weights of each head, to the sums. 0 is added beside a head's own columns, and behind the last. */
 INLINE void
 NAME(add_values) (const Problem *p, const float *const *values, const float *weights, float *sums)
 {
+	const ptrdiff_t skew = NAME(skew) (values, ROWS, p->value_width);
 	ptrdiff_t	at = 0;
 
 	for (int h = 0; h < p->heads; h++)
 	{
 		const ptrdiff_t end = at + p->value_width;
+		const ptrdiff_t before = NAME(before) (skew, at);
+		NAME(vector) own[ROWS];
 
+#pragma GCC unroll 8
+		for (int k = 0; k < ROWS; k++)
+			own[k] = (NAME(vector)) {0} + weights[h * TILE + k];
+		if (before != 0)
+		{
+			ADD_COLUMNS(LOAD_LAST_FLOATS, at - before, LANES - before);
+			at += LANES - before;
+		}
 		for (; at + LANES <= end; at += LANES)
-		{
-			NAME(vector) sum = NAME(weighted) (LOAD_FLOATS(sums + at), values, weights + h * TILE, at, LANES);
-
-			NAME(store) (sums + at, sum, LANES);
-		}
+			ADD_COLUMNS(LOAD_FLOATS, at);
 		if (at < end)
-		{
-			NAME(vector) sum =
-				NAME(weighted) (LOAD_SOME_FLOATS(sums + at, end - at), values, weights + h * TILE, at, end - at);
-
-			NAME(store) (sums + at, sum, end - at);
-			at = end;
-		}
+			ADD_COLUMNS(LOAD_SOME_FLOATS, at, end - at);
+		at = end;
 	}
 }
+
+#undef ADD_COLUMNS
 
 /* Fold the weights of a tile into the masses; a larger maximum shrinks what was summed under the old one. */
 INLINE void
@@ -86,7 +92,7 @@ NAME(fold_head) (Folded *f, int head, ptrdiff_t value_width)
 	f->masses[head] += NAME(exponentials) (tile, TILE, f->maxima[head]);
 }
 
-TARGET static void
+INLINE void
 NAME(fold_tiles) (const Problem *p, Folded *f)
 {
 	const ptrdiff_t columns = p->heads * p->value_width;
@@ -110,4 +116,57 @@ NAME(fold_tiles) (const Problem *p, Folded *f)
 		for (ptrdiff_t at = 0; at < columns; at++)
 			f->totals[at] += f->sums[at];
 	}
+}
+
+/* Take over the query in float32. False if a head's is longer than the limit, or has no length. */
+INLINE int
+NAME(take_query) (const Problem *p, float *query)
+{
+	for (int h = 0; h < p->heads; h++)
+	{
+		const ptrdiff_t end = (h + 1) * p->width;
+		NAME(vector) squares = {0};
+
+		for (ptrdiff_t at = h * p->width; at < end; at++)
+			query[at] = (float) p->query[at];
+		for (ptrdiff_t at = h * p->width; at < end; at += LANES)
+		{
+			NAME(vector) part = NAME(load) (query + at, end - at < LANES ? end - at : LANES, 0);
+
+			squares += part * part;
+		}
+		if (!(sqrt(NAME(total) (squares)) <= p->limit))
+			return 0;
+	}
+	return 1;
+}
+
+/* False if a number is not finite. */
+INLINE int
+NAME(write_output) (const Problem *p, const Folded *f)
+{
+	const ptrdiff_t columns = p->heads * p->value_width;
+	NAME(vector) wrong = {0};
+
+	for (int h = 0; h < p->heads; h++)
+	{
+		const double share = 1 / f->masses[h];
+
+		for (ptrdiff_t at = h * p->value_width; at < (h + 1) * p->value_width; at++)
+			p->output[at] = (float) (f->totals[at] * share);
+		p->lse[h] = f->shifts[h] + f->maxima[h] + log(f->masses[h]);
+	}
+	for (ptrdiff_t at = 0; at < columns; at += LANES)
+		wrong += NAME(load) (p->output + at, columns - at < LANES ? columns - at : LANES, 0) * 0.0f;
+	return NAME(total) (wrong) == 0;
+}
+
+/* False where that is no answer. */
+TARGET static int
+NAME(attend) (const Problem *p, Folded *f)
+{
+	if (!(p->query != NULL ? NAME(take_query) (p, f->query) : take_maxima(p, f->shifts)))
+		return 0;
+	NAME(fold_tiles) (p, f);
+	return NAME(write_output) (p, f);
 }

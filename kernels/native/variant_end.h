@@ -5,6 +5,7 @@
 #undef EACH_LANE
 #undef LOAD_FLOATS
 #undef LOAD_SOME_FLOATS
+#undef LOAD_LAST_FLOATS
 #undef LOAD_HALVES
 #undef LARGER
 #undef ROOT

@@ -6,7 +6,8 @@
  * LOAD_FLOATS(p), LOAD_HALVES(p): a vector of floats from floats or halves in memory.
  * ROOT(v): the square roots of floats. LARGER(a, b): b where it is larger, else a, also where b is NaN.
  * WORDS: 16 bit integers taken at a time, LOAD_WORDS(p), LOAD_BYTES(p): from such or
- * from signed bytes. LOAD_SOME_...(p, n): the first n from there, zeros behind them.
+ * from signed bytes. LOAD_SOME_...(p, n): the first n from there, zeros behind them;
+ * LOAD_LAST_FLOATS(p, n): the last n of the vector there, zeros before them.
  * ADD_WORDS(sum, a, b): products of words added to LANES sums of 32 bits. ADD_SMALL(sum, a, b):
  * the same of four unsigned bytes below 128 in each lane of a with the signed ones of an integer.
  */
@@ -32,6 +33,7 @@
 #define EACH_LANE(x) x(0), x(1), x(2), x(3), x(4), x(5), x(6), x(7), x(8), x(9), x(10), x(11), x(12), x(13), x(14), x(15)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_avx512, p)
 #define LOAD_SOME_FLOATS(p, n) ((vector_avx512) _mm512_maskz_loadu_ps((__mmask16) ((1u << (n)) - 1), (p)))
+#define LOAD_LAST_FLOATS(p, n) ((vector_avx512) _mm512_maskz_loadu_ps((__mmask16) (0xffffu << (16 - (n))), (p)))
 #define LARGER(a, b) ((vector_avx512) _mm512_max_ps((b), (a)))
 #define ROOT(v) ((vector_avx512) _mm512_sqrt_ps(v))
 #define LOAD_HALVES(p) ((vector_avx512) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) (p))))
@@ -45,7 +47,7 @@
 #include BODY
 #include "variant_end.h"
 
-static const int part_of_eight[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+static const int part_of_eight[24] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
 
 #define NAME(x) x##_avx2
 #define TARGET __attribute__((target("avx2,fma,f16c")))
@@ -53,7 +55,9 @@ static const int part_of_eight[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0
 #define EACH_LANE(x) x(0), x(1), x(2), x(3), x(4), x(5), x(6), x(7)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_avx2, p)
 #define LOAD_SOME_FLOATS(p, n) \
-	((vector_avx2) _mm256_maskload_ps((p), _mm256_loadu_si256((const __m256i *) (part_of_eight + 8 - (n)))))
+	((vector_avx2) _mm256_maskload_ps((p), _mm256_loadu_si256((const __m256i *) (part_of_eight + 16 - (n)))))
+#define LOAD_LAST_FLOATS(p, n) \
+	((vector_avx2) _mm256_maskload_ps((p), _mm256_loadu_si256((const __m256i *) (part_of_eight + (n)))))
 #define LARGER(a, b) ((vector_avx2) _mm256_max_ps((b), (a)))
 #define ROOT(v) ((vector_avx2) _mm256_sqrt_ps(v))
 #define LOAD_HALVES(p) ((vector_avx2) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) (p))))
@@ -103,6 +107,7 @@ load_four_halves(const void *p)
 #define EACH_LANE(x) x(0), x(1), x(2), x(3)
 #define LOAD_FLOATS(p) UNALIGNED(unaligned_four, p)
 #define LOAD_SOME_FLOATS(p, n) ((vector_four) {(p)[0], (n) > 1 ? (p)[1] : 0, (n) > 2 ? (p)[2] : 0, 0})
+#define LOAD_LAST_FLOATS(p, n) ((vector_four) {0, (n) > 2 ? (p)[1] : 0, (n) > 1 ? (p)[2] : 0, (p)[3]})
 #define LARGER(a, b) ({ \
 	vector_four a_ = (a); \
 	vector_four b_ = (b); \

@@ -48,6 +48,32 @@ def test_it_agrees_with_float64(variant, n, heads, width, value_width):
     np.testing.assert_allclose(lse[0], wanted_lse, rtol=1e-6, atol=1e-6)
 
 
+def placed(array, floats):
+    """A copy that begins so many floats behind a border of 64 bytes."""
+    room = np.full(array.size + 32, np.nan, np.float32)
+    start = -(room.ctypes.data // 4) % 16 + floats
+    copy = room[start : start + array.size].reshape(array.shape)
+    copy[:] = array
+    return copy
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("n", "heads", "width", "value_width"), [(1, 1, 64, 64), (70, 3, 80, 64), (9, 2, 500, 36)]
+)
+def test_answers_are_the_same_to_the_last_bit_wherever_the_arrays_lie(variant, n, heads, width, value_width):
+    random = np.random.RandomState(3)
+    query = random.standard_normal((heads, width)) / np.sqrt(width)
+    keys, values = (random.standard_normal((n, heads * w)).astype(np.float32) for w in (width, value_width))
+    answers = set()
+    for floats in range(16):
+        output, lse = results(heads, values)
+        own_keys, own_values = placed(keys, floats), placed(values, 15 - floats)
+        assert tiles.of_query(query, own_keys, own_values, output, lse, 1e3, variant)
+        answers.add(output.tobytes() + lse.tobytes())
+    assert len(answers) == 1
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("step", [1.0, -1.0, 0.0])
 def test_maxima_that_grow_or_fall_from_tile_to_tile_lose_nothing(variant, step):
