@@ -5,8 +5,9 @@
  * ITEM(x): x with instruction set and type in its name. QUERY, ELEMENT: the types of the
  * query's and the keys' elements, of which STEP are taken at a time. LOAD_QUERY(p),
  * LOAD(p): STEP of them. LOAD_QUERY_PART(p, n), LOAD_PART(p, n): n < STEP of them, zeros
- * behind. SUM: a vector of sums. ADD(sum, own, part): sum + own * part. TOTALS(sums,
- * step): a vector of floats, the lanes of LANES sums added up. SQUARES: whether the keys'
+ * behind. SUM: a vector of sums. ADD(sum, own, part): sum + own * part. JOINED(sums): one
+ * SUM for TOGETHER of them. TOTALS(sums, step): a vector of floats, the lanes of LANES sums
+ * added up, of which LANES / TOGETHER are left. SQUARES: whether the keys'
  * squares are wanted. CACHED: whether keys come out of a cache, as a rule; these are of
  * float32. There a load across two lines costs, and what asks ahead of the processor does.
  */
@@ -16,8 +17,6 @@
 
 /* Heads summed at a time, so that the sums stay in the first-level cache. */
 #define GROUP 32
-/* Keys read side by side: memory gives more when it is asked for several things at once. */
-#define TOGETHER 4
 /* How many bytes ahead of its use memory is asked for, into the second-level cache. */
 #define AHEAD 32768
 #define CACHE_LINE 64
@@ -38,7 +37,8 @@
 
 /*
  * The products of TOGETHER keys' slices with those of the query, and the keys'
- * squares, by lanes: a vector for each head, and one for the squares, for each key.
+ * squares, by lanes: a vector for each head, and one for the squares. Memory gives more
+ * when it is asked for several keys at once.
  */
 INLINE void
 ITEM(keys_together) (const QUERY *query, const ELEMENT *const *keys, int heads, ptrdiff_t width, SUM *sums)
@@ -73,13 +73,10 @@ ITEM(keys_together) (const QUERY *query, const ELEMENT *const *keys, int heads, 
 		if (at < end)
 			ADD_PRODUCTS(LOAD_QUERY_PART, LOAD_PART, at, end - at);
 		at = end;
-#pragma GCC unroll 4
-		for (int k = 0; k < TOGETHER; k++)
-			sums[k * (heads + SQUARES) + h] = dots[k];
+		sums[h] = JOINED(dots);
 	}
-#pragma GCC unroll 4
-	for (int k = 0; SQUARES && k < TOGETHER; k++)
-		sums[k * (heads + SQUARES) + heads] = squares[k];
+	if (SQUARES)
+		sums[heads] = JOINED(squares);
 }
 
 /*
@@ -91,11 +88,17 @@ INLINE void
 ITEM(few_keys) (const QUERY *query, const ELEMENT *const *keys, int count, int heads, ptrdiff_t width,
 				float *out, ptrdiff_t out_stride, float *squares)
 {
-	SUM			sums[LANES * (GROUP + SQUARES)];
+	SUM			sums[LANES / TOGETHER * (GROUP + SQUARES)];
 	const int	step = heads + SQUARES;
 
-	for (int row = 0; row < LANES; row += TOGETHER)
-		ITEM(keys_together) (query, keys + row, heads, width, sums + row * step);
+	for (int row = 0; row < LANES / TOGETHER; row++)
+	{
+		const ELEMENT *apart[TOGETHER];
+
+		for (int k = 0; k < TOGETHER; k++)
+			apart[k] = keys[row + k * (LANES / TOGETHER)];
+		ITEM(keys_together) (query, apart, heads, width, sums + row * step);
+	}
 	for (int h = 0; h < heads; h++)
 		NAME(store) (out + h * out_stride, TOTALS(sums + h, step), count);
 	if (SQUARES)

@@ -9,6 +9,7 @@
 #define LOAD_PART(p, n) LOAD_SOME_FLOATS(p, n)
 #define SUM NAME(vector)
 #define ADD(sum, own, part) ((sum) + (own) * (part))
+#define JOINED(vectors) NAME(together) (vectors)
 #define TOTALS(vectors, step) NAME(sums) (vectors, step)
 #ifndef SQUARES
 #define SQUARES 1

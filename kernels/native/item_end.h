@@ -9,6 +9,7 @@
 #undef LOAD_PART
 #undef SUM
 #undef ADD
+#undef JOINED
 #undef TOTALS
 #undef SQUARES
 #undef CACHED

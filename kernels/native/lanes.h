@@ -69,6 +69,9 @@ NAME(largest) (NAME(vector) value)
 
 #undef HALVES_SWAPPED
 
+/* How many vectors' lanes are added up at a time. */
+#define TOGETHER 4
+
 #define VECTOR NAME(vector)
 #define SUMS(x) NAME(x)
 #include "sums.h"

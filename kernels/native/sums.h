@@ -18,20 +18,31 @@ SUMS(join) (VECTOR a, VECTOR b, const int bit)
 }
 
 /*
- * The sums of LANES vectors, `step` vectors apart, as the lanes of one. Halves are added
- * first, so that a vector's sum is the same wherever among the lanes its first float is.
+ * Vectors are added up TOGETHER at a time as they come, and then what is left of LANES of
+ * them, `step` vectors apart. Halves are added first, so that a vector's sum is the same
+ * wherever among the lanes its first float is. The i-th sum is in the i-th lane if vectors
+ * taken together stood LANES / TOGETHER apart.
  */
+INLINE VECTOR
+SUMS(together) (const VECTOR *vectors)
+{
+	const VECTOR even = SUMS(join) (vectors[0], vectors[2], LANES / 2);
+	const VECTOR odd = SUMS(join) (vectors[1], vectors[3], LANES / 2);
+
+	return SUMS(join) (even, odd, LANES / 4);
+}
+
 INLINE VECTOR
 SUMS(sums) (const VECTOR *vectors, int step)
 {
-	VECTOR		tree[LANES / 2];
+	VECTOR		tree[LANES / TOGETHER];
 
-#pragma GCC unroll 8
-	for (int i = 0; i < LANES / 2; i++)
-		tree[i] = SUMS(join) (vectors[i * step], vectors[(i + LANES / 2) * step], LANES / 2);
 #pragma GCC unroll 4
-	for (int half = LANES / 4; half > 0; half /= 2)
-#pragma GCC unroll 8
+	for (int i = 0; i < LANES / TOGETHER; i++)
+		tree[i] = vectors[i * step];
+#pragma GCC unroll 2
+	for (int half = LANES / TOGETHER / 2; half > 0; half /= 2)
+#pragma GCC unroll 2
 		for (int i = 0; i < half; i++)
 			tree[i] = SUMS(join) (tree[i], tree[i + half], half);
 	return tree[0];

@@ -17,6 +17,7 @@
 #define LOAD_PART(p, n) COPIED(uint16_t, LANES, p, n, LOAD_HALVES)
 #define SUM NAME(vector)
 #define ADD(sum, own, part) ((sum) + (own) * (part))
+#define JOINED(vectors) NAME(together) (vectors)
 #define TOTALS(vectors, step) NAME(sums) (vectors, step)
 #define SQUARES 0
 #include "dots.h"
@@ -40,6 +41,7 @@
 #define LOAD_PART(p, n) LOAD_SOME_BYTES(p, n)
 #define SUM NAME(lanes)
 #define ADD(sum, own, part) ADD_WORDS(sum, own, part)
+#define JOINED(vectors) NAME(together_of_lanes) (vectors)
 #define TOTALS(vectors, step) __builtin_convertvector(NAME(sums_of_lanes) (vectors, step), NAME(vector))
 #define SQUARES 0
 #include "dots.h"
