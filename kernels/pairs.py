@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import F64, MAX32, Floats
 from .attend import checked_heads, no_positions, slices_of
-from .core.dot import DOT_FEATURES
+from .core.dot import DOT_FEATURES, dot_factor
 from .logits import check_width, overflow
 from .mechanism import Mechanism, parse_options, parse_temperature
 
@@ -78,8 +78,7 @@ class Pairs:
         chosen = self._mechanism
         if chosen.features is not DOT_FEATURES or chosen.kernel or not chosen.pairwise(self._options):
             return None
-        one = DOT_FEATURES.queries(np.ones((1, self._width // self._heads)), self._divisor, self._options)
-        return float(one[0, 0]) / self._heads
+        return dot_factor(self._width // self._heads, self._divisor, self._options) / self._heads
 
     def _scored(self, query: F64) -> Logit:
         slices = slices_of(query, self._heads)

@@ -60,16 +60,17 @@ class DotScorer:
 
 def dot_scorer(query: F64, temperature: float, options: Options, dtype: type) -> DotScorer:
     """Dot products over sqrt(d/H), or times the option `scale` where the mechanism has it and it is given."""
-    return DotScorer(query, _factor(query, temperature, options), dtype)
+    return DotScorer(query, dot_factor(query.shape[1], temperature, options), dtype)
 
 
-def _factor(slices: F64, temperature: float, options: Options) -> float:
+def dot_factor(width: int, temperature: float, options: Options) -> float:
+    """What the dot product of a query's slice (width,) and a key's is multiplied by."""
     scale = options.get("scale")
-    return float((1 / math.sqrt(slices.shape[-1]) if scale is None else scale) / temperature)
+    return float((1 / math.sqrt(width) if scale is None else scale) / temperature)
 
 
 def _scaled(slices: F64, temperature: float, options: Options) -> F64:
-    return slices * _factor(slices, temperature, options)
+    return slices * dot_factor(slices.shape[-1], temperature, options)
 
 
 def _as_they_are(slices: Floats, temperature: float, options: Options) -> Floats:

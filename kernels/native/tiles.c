@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 /* Keys of a tile; a multiple of the lanes of every instruction set. */
-#define TILE 64
+#define TILE 128
 /* Values summed at a time. */
 #define ROWS 8
 /* Bytes of the longest vector, whose loads are best from where no border of these is crossed. */
@@ -32,6 +32,7 @@ typedef struct Problem
 	ptrdiff_t	key_stride;
 	ptrdiff_t	logit_stride;
 	ptrdiff_t	value_stride;
+	double		factor;			/* of the query */
 	double		limit;			/* of the length of a head's query, or of the size of a logit */
 	int			heads;
 } Problem;
@@ -48,44 +49,17 @@ typedef struct Folded
 	float	   *query;
 } Folded;
 
-/* The largest logit of each head. False if one is beyond the limit, or no number. */
-static int
-take_maxima(const Problem *p, double *maxima)
-{
-	for (int h = 0; h < p->heads; h++)
-	{
-		const double *logits = p->logits + h * p->logit_stride;
-		double		most = logits[0];
-
-		for (ptrdiff_t at = 0; at < p->rows; at++)
-		{
-			if (!(fabs(logits[at]) <= p->limit))
-				return 0;
-			most = logits[at] > most ? logits[at] : most;
-		}
-		maxima[h] = most;
-	}
-	return 1;
-}
-
 #define BODY "tiles_body.h"
 #include "variants.h"
 #include "arguments.h"
 
 static int (*const attend[]) (const Problem *problem, Folded *folded) = OF_EACH_SET(attend);
 
-/* What so many floats take that lie as far behind a border as given rows do, and a vector behind them. */
-static size_t
-floats_beside(size_t count)
-{
-	return count + 3 * BORDER / sizeof(float);
-}
-
-/* Such a place from `place` on. */
+/* The first place from `place` on that is as far behind a border as `rows` are. */
 static float *
-place_beside(float *place, const float *rows)
+place_like(const float *rows, float *place)
 {
-	return (float *) (((uintptr_t) place + BORDER - 1) / BORDER * BORDER + (uintptr_t) rows % BORDER);
+	return place + ((uintptr_t) rows - (uintptr_t) place) % BORDER / sizeof(float);
 }
 
 static size_t
@@ -94,7 +68,7 @@ working_bytes(const Problem *p)
 	const size_t columns = p->heads * p->value_width;
 
 	return (columns + 2 * (size_t) p->heads) * sizeof(double) +
-		(p->heads * (size_t) (TILE + 1) + floats_beside(columns) + floats_beside(p->heads * p->width)) * sizeof(float);
+		(columns + p->heads * (TILE + 1 + (size_t) p->width)) * sizeof(float) + 4 * BORDER;
 }
 
 static void
@@ -107,8 +81,8 @@ place_sums(const Problem *p, void *memory, Folded *folded)
 	folded->shifts = folded->masses + p->heads;
 	folded->maxima = (float *) (folded->shifts + p->heads);
 	folded->tile = folded->maxima + p->heads;
-	folded->query = place_beside(folded->tile + p->heads * TILE, p->keys);
-	folded->sums = place_beside(folded->query + p->heads * p->width, p->values);
+	folded->query = place_like(p->keys, folded->tile + p->heads * TILE);
+	folded->sums = place_like(p->values, folded->query + p->heads * p->width + BORDER / sizeof(float));
 	for (int h = 0; h < p->heads; h++)
 		folded->maxima[h] = -INFINITY;
 }
@@ -196,8 +170,8 @@ make_of_logits(const Py_buffer *v, Problem *p)
 
 /* The first and last of `count` matrices are of float64, the last two are results. */
 static PyObject *
-run_with(PyObject *const *given, const char *const *names, int count, double limit, const char *variant,
-		 int (*make) (const Py_buffer *views, Problem *problem))
+run_with(PyObject *const *given, const char *const *names, int count, double factor, double limit,
+		 const char *variant, int (*make) (const Py_buffer *views, Problem *problem))
 {
 	Matrices	held = {.held = 0};
 	Problem		problem;
@@ -212,6 +186,7 @@ run_with(PyObject *const *given, const char *const *names, int count, double lim
 		continue;
 	if (held.held == count && make(held.views, &problem))
 	{
+		problem.factor = factor;
 		problem.limit = limit;
 		result = run_problem(&problem, set);
 	}
@@ -224,13 +199,14 @@ module_of_query(PyObject *self, PyObject *args)
 {
 	static const char *const names[] = {"query", "keys", "values", "output", "lse"};
 	PyObject   *given[5];
+	double		factor;
 	double		limit;
 	const char *variant = NULL;
 
-	if (!PyArg_ParseTuple(args, "OOOOOd|z:of_query", &given[0], &given[1], &given[2], &given[3], &given[4], &limit,
-						  &variant))
+	if (!PyArg_ParseTuple(args, "OOOOOdd|z:of_query", &given[0], &given[1], &given[2], &given[3], &given[4], &factor,
+						  &limit, &variant))
 		return NULL;
-	return run_with(given, names, 5, limit, variant, make_of_query);
+	return run_with(given, names, 5, factor, limit, variant, make_of_query);
 }
 
 static PyObject *
@@ -243,13 +219,13 @@ module_of_logits(PyObject *self, PyObject *args)
 
 	if (!PyArg_ParseTuple(args, "OOOOd|z:of_logits", &given[0], &given[1], &given[2], &given[3], &limit, &variant))
 		return NULL;
-	return run_with(given, names, 4, limit, variant, make_of_logits);
+	return run_with(given, names, 4, 1, limit, variant, make_of_logits);
 }
 
 static PyMethodDef methods[] = {
 	{"of_query", module_of_query, METH_VARARGS,
-	"of_query(query, keys, values, output, lse, limit, variant=None) -> whether the output of the softmax over "
-	"<query[h], h-th slice of key> is finite and no head's query longer than the limit"},
+	"of_query(query, keys, values, output, lse, factor, limit, variant=None) -> whether the output of the softmax over "
+	"<factor * query[h], h-th slice of key> is finite and no head's factor * query longer than the limit"},
 	{"of_logits", module_of_logits, METH_VARARGS,
 	"of_logits(logits, values, output, lse, limit, variant=None) -> whether the output of their softmax is finite "
 	"and no logit beyond the limit"},

@@ -118,7 +118,7 @@ NAME(fold_tiles) (const Problem *p, Folded *f)
 	}
 }
 
-/* Take over the query in float32. False if a head's is longer than the limit, or has no length. */
+/* Take over the query, times its factor, in float32. False if a head's is longer than the limit, or has no length. */
 INLINE int
 NAME(take_query) (const Problem *p, float *query)
 {
@@ -128,7 +128,7 @@ NAME(take_query) (const Problem *p, float *query)
 		NAME(vector) squares = {0};
 
 		for (ptrdiff_t at = h * p->width; at < end; at++)
-			query[at] = (float) p->query[at];
+			query[at] = (float) (p->query[at] * p->factor);
 		for (ptrdiff_t at = h * p->width; at < end; at += LANES)
 		{
 			NAME(vector) part = NAME(load) (query + at, end - at < LANES ? end - at : LANES, 0);
@@ -139,6 +139,50 @@ NAME(take_query) (const Problem *p, float *query)
 			return 0;
 	}
 	return 1;
+}
+
+/* The largest of so many logits. False if one is beyond the limit, or no number. */
+INLINE int
+NAME(take_maximum) (const double *logits, ptrdiff_t count, double limit, double *maximum)
+{
+	double		most[LANES];
+	double		least[LANES];
+	double		wrong[LANES] = {0};
+	int			fine = 1;
+
+	for (int i = 0; i < LANES; i++)
+		most[i] = least[i] = logits[0];
+	for (ptrdiff_t at = 0; at < count; at += LANES)
+	{
+		const ptrdiff_t first = at + LANES <= count || count < LANES ? at : count - LANES;
+		const int	some = count < LANES ? (int) count : LANES;
+
+		for (int i = 0; i < some; i++)
+		{
+			const double logit = logits[first + i];
+
+			most[i] = logit > most[i] ? logit : most[i];
+			least[i] = logit < least[i] ? logit : least[i];
+			wrong[i] += logit * 0;
+		}
+	}
+	*maximum = most[0];
+	for (int i = 0; i < LANES; i++)
+	{
+		*maximum = most[i] > *maximum ? most[i] : *maximum;
+		fine &= wrong[i] == 0 && most[i] <= limit && -least[i] <= limit;
+	}
+	return fine;
+}
+
+INLINE int
+NAME(take_maxima) (const Problem *p, double *maxima)
+{
+	int			fine = 1;
+
+	for (int h = 0; h < p->heads; h++)
+		fine &= NAME(take_maximum) (p->logits + h * p->logit_stride, p->rows, p->limit, &maxima[h]);
+	return fine;
 }
 
 /* False if a number is not finite. */
@@ -165,7 +209,7 @@ NAME(write_output) (const Problem *p, const Folded *f)
 TARGET static int
 NAME(attend) (const Problem *p, Folded *f)
 {
-	if (!(p->query != NULL ? NAME(take_query) (p, f->query) : take_maxima(p, f->shifts)))
+	if (!(p->query != NULL ? NAME(take_query) (p, f->query) : NAME(take_maxima) (p, f->shifts)))
 		return 0;
 	NAME(fold_tiles) (p, f);
 	return NAME(write_output) (p, f);

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..arrays import F32, F64, MAX32, TINY32, Checkpoint, Floats, by_heads
 from ..batch import Settings, longest_key
+from ..core.dot import DOT_FEATURES, dot_factor
 from ..mechanism import Features, MakeScoreKeys
 from ..native import tiles
 from ..outputs import SINGLE
@@ -42,6 +43,10 @@ class Tiles(Stored):
     def __init__(self, settings: Settings, maps: Features, both: Both, checkpoint: Checkpoint) -> None:
         super().__init__(settings, both, checkpoint)
         self._maps = maps
+        self._factor = 1.0
+        if maps is DOT_FEATURES:
+            width = self.keys.shape[1] // settings.heads
+            self._factor = dot_factor(width, settings.temperature, settings.options)
         features, self._limit = self._of(self.keys)
         self._all_keys = Growing(self.keys)
         self._all_values = None if self.values is None else Growing(self.values)
@@ -49,15 +54,20 @@ class Tiles(Stored):
 
     def attend(self, query: Floats) -> tuple[F32, F64]:
         """As Stored, and in float32 where that keeps weights to 1e-5."""
-        settings, values = self._settings, self.keys if self.values is None else self.values
-        slices = query.astype(np.float64).reshape(settings.heads, -1)
-        asked = self._maps.queries(slices, settings.temperature, settings.options)
-        output, lse = np.empty((1, values.shape[1]), np.float32), np.empty((1, settings.heads))
-        if not tiles.of_query(
-            np.ascontiguousarray(asked, np.float64), self._features.rows, values, output, lse, self._limit
-        ):
+        values = self.keys if self.values is None else self.values
+        heads = self._settings.heads
+        asked = query.astype(np.float64).reshape(heads, -1)
+        if self._maps is not DOT_FEATURES:
+            asked = self._mapped(asked)
+        output, lse = np.empty((1, values.shape[1]), np.float32), np.empty((1, heads))
+        if not tiles.of_query(asked, self._features.rows, values, output, lse, self._factor, self._limit):
             return super().attend(query)
         return output[0], lse[0]
+
+    def _mapped(self, slices: F64) -> F64:
+        settings = self._settings
+        asked = self._maps.queries(slices, settings.temperature, settings.options)
+        return np.ascontiguousarray(asked, np.float64)
 
     def append(self, more: Both) -> Both | None:
         """Add rows, and their features."""

@@ -39,7 +39,7 @@ def test_it_agrees_with_float64(variant, n, heads, width, value_width):
     query, keys, values = sample(n, heads, width, value_width)
     logits, wanted, wanted_lse = expected(query, keys, values)
     output, lse = results(heads, values)
-    assert tiles.of_query(query, keys, values, output, lse, 1e3, variant)
+    assert tiles.of_query(query / 4, keys, values, output, lse, 4.0, 1e3, variant)
     np.testing.assert_allclose(output[0], wanted, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(lse[0], wanted_lse, rtol=1e-6, atol=1e-6)
     output, lse = results(heads, values)
@@ -69,7 +69,7 @@ def test_answers_are_the_same_to_the_last_bit_wherever_the_arrays_lie(variant, n
     for floats in range(16):
         output, lse = results(heads, values)
         own_keys, own_values = placed(keys, floats), placed(values, 15 - floats)
-        assert tiles.of_query(query, own_keys, own_values, output, lse, 1e3, variant)
+        assert tiles.of_query(query, own_keys, own_values, output, lse, 1.0, 1e3, variant)
         answers.add(output.tobytes() + lse.tobytes())
     assert len(answers) == 1
 
@@ -91,13 +91,13 @@ def test_what_it_does_not_answer(variant):
     query, keys, values = sample(20, 2, 4, 4)
     output, lse = results(2, values)
     longest = np.sqrt((query * query).sum(axis=1)).max()
-    assert tiles.of_query(query, keys, values, output, lse, longest * 1.001, variant)
-    assert not tiles.of_query(query, keys, values, output, lse, longest * 0.999, variant)
-    assert not tiles.of_query(query * np.nan, keys, values, output, lse, 9.0, variant)
+    assert tiles.of_query(query, keys, values, output, lse, 0.5, longest * 0.5001, variant)
+    assert not tiles.of_query(query, keys, values, output, lse, 0.5, longest * 0.4999, variant)
+    assert not tiles.of_query(query * np.nan, keys, values, output, lse, 1.0, 9.0, variant)
     assert not tiles.of_logits(np.full((2, 20), -3.0), values, output, lse, 2.9, variant)
     assert not tiles.of_logits(np.full((2, 20), np.nan), values, output, lse, 2.9, variant)
     values[3, 1] = np.inf
-    assert not tiles.of_query(query, keys, values, output, lse, 9.0, variant)
+    assert not tiles.of_query(query, keys, values, output, lse, 1.0, 9.0, variant)
 
 
 GIVEN = {
@@ -106,6 +106,7 @@ GIVEN = {
     "values": np.zeros((6, 10), np.float32),
     "output": np.zeros((1, 10), np.float32),
     "lse": np.zeros((1, 2)),
+    "factor": 1.0,
     "limit": 1.0,
     "variant": None,
 }
