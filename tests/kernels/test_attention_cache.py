@@ -73,6 +73,19 @@ def test_outputs_are_those_of_float64(mechanism, size, heads, n):
     np.testing.assert_allclose(lse, wanted_lse, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("heads", [1, 5])
+@pytest.mark.parametrize("size", [1e-20, 35.0, -35.0])
+@pytest.mark.parametrize("name", ["scaled_dot", "flash_v2"])
+def test_logits_near_0_or_far_from_it_lose_nothing(name, size, heads):
+    """Products of the smallest are denormal, of the largest thousands."""
+    query, keys, values = sample(500, size=size)
+    query, keys, values = (np.abs(array) * np.sign(size) for array in (query, keys, values))
+    output, lse = AttentionCache(settings_of(name, heads=heads), keys, values).attend(query)
+    wanted, wanted_lse = by_twin(name, query, keys, values, heads)
+    assert_close(output, wanted)
+    np.testing.assert_allclose(lse, wanted_lse, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("n", [1, 63, 500])
 @pytest.mark.parametrize("heads", [1, 5])
 @pytest.mark.parametrize("name", ["gat", "moe"])
