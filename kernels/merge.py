@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import F32, F64, Floats, Rows
+from .arrays import F32, F64, Checkpoint, Floats, Rows, uninterrupted
+from .sorting import in_order
 
 SLACK, NEAR = 1e-5, 1e-6
 """What single precision may have taken from a score, and far more; how close scores are in doubtful order."""
@@ -17,10 +18,15 @@ def merge_lse(parts: F64) -> F64:
     return merged
 
 
-def merge_order(scores: Floats, logits: Floats, ids: npt.NDArray[np.int64], k: int | None) -> Rows:
+def merge_order(
+    scores: Floats,
+    logits: Floats,
+    ids: npt.NDArray[np.int64],
+    k: int | None,
+    checkpoint: Checkpoint = uninterrupted,
+) -> Rows:
     """The places of the k best of rows (n,), all where k is None: by score, then by logit, then by id."""
-    order: Rows = np.lexsort((ids, -logits, -scores))
-    return order[:k]
+    return in_order((ids, -logits, -scores), checkpoint)[:k]
 
 
 def reweighted(head_scores: Floats, lse: F64, whole: F64) -> F64:

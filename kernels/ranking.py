@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
 from .native import rank
 from .softmax import State
+from .sorting import in_order
 from .weights import Answer, Weights
 
 FIRST = 64
@@ -28,7 +29,7 @@ def ranked(
     head_scores are written back into `weights` from float64 logits, so read them only for rows given out. No
     row has a larger score than a row before it.
     """
-    ranking = _Ranking(weights, ids, all_rows=k is None)
+    ranking = _Ranking(weights, ids, checkpoint, all_rows=k is None)
     wanted = ranking.unmasked if k is None else min(k, ranking.unmasked)
     chunk = FIRST if k is None else min(k, EXACT)
     given = 0
@@ -72,8 +73,10 @@ def best_of_logits(
 class _Ranking:
     """What is left to rank by `_key`, which is exact where `_slack` is 0, else off by at most that."""
 
-    def __init__(self, weights: Weights, ids: npt.NDArray[np.int64], *, all_rows: bool) -> None:
-        self._weights, self._ids = weights, ids
+    def __init__(
+        self, weights: Weights, ids: npt.NDArray[np.int64], checkpoint: Checkpoint, *, all_rows: bool
+    ) -> None:
+        self._weights, self._ids, self._checkpoint = weights, ids, checkpoint
         self._exact = weights.exact
         self._depth = _depth_below(weights.logit)
         self._key = self._ranking_key()
@@ -94,7 +97,7 @@ class _Ranking:
         if refine and self._exact is not None:
             self._refine(candidates[self._slack[candidates] > 0])
         logit = self._weights.shown_logit(candidates)
-        order = np.lexsort((self._ids[candidates], -logit, -self._key[candidates]))
+        order = in_order((self._ids[candidates], -logit, -self._key[candidates]), self._checkpoint)
         rows = candidates[order[:count]]
         self._write_monotone(rows)
         self._drop(rows)

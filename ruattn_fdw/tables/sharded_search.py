@@ -88,7 +88,7 @@ class Found:
 
     def best(self, k: int | None) -> Found:
         """The k best of them in their order, all where k is None."""
-        order = merge_order(self.score, self.logit, self.ids, k)
+        order = merge_order(self.score, self.logit, self.ids, k, host_api.check_interrupts)
         heads = None if self.head_scores is None else self.head_scores[order]
         return Found(self.ids[order], self.score[order], self.logit[order], heads, self.lse)
 

@@ -162,3 +162,11 @@ def test_heads_that_gain_unlike_settle_nothing_by_scores_that_are_equal_or_vanis
 def test_one_head_or_one_part_settles_it() -> None:
     assert is_settled(np.array([0.25, 0.5]), np.array([[-1.0], [-2.0]]), np.zeros(1), 0.0)
     assert is_settled(np.array([0.25]), np.zeros((1, 2)), np.zeros(2), 0.25)
+
+
+def test_rows_are_put_in_order_in_pieces() -> None:
+    rows = 300_000
+    calls: list[int] = []
+    scores = np.random.default_rng(5).random(rows)
+    merge_order(scores, scores, np.arange(rows), None, lambda: calls.append(1))
+    assert len(calls) > 4
