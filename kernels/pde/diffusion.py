@@ -38,6 +38,9 @@ _DENSE_ROWS, _SPARSE_ROWS = 1024, 4096
 """Rows at most where none are given: one factorisation of so many cannot be interrupted."""
 
 
+_STEP = 16.0
+"""Time, times the norm of the Laplacian, that a sparse flow is followed in one go."""
+
 _LONGEST = 1000.0
 """Time at most where the flow is followed step by step, which takes the longer the more time passes."""
 
@@ -95,7 +98,6 @@ def _sparse(keys: F32, bandwidth: float | None, form: str, knn: int, checkpoint:
     That sums a series without negative terms, as walks are.
     """
     from scipy.sparse import csr_array
-    from scipy.sparse.linalg import expm_multiply
 
     affinities = _affinities(keys, bandwidth, checkpoint)
     chosen = np.zeros(affinities.shape, bool)
@@ -106,7 +108,18 @@ def _sparse(keys: F32, bandwidth: float | None, form: str, knn: int, checkpoint:
     matrix, scale = _laplacian(np.where(chosen | chosen.T, affinities, 0), form)
     sparse: Any = csr_array(matrix)
     checkpoint()
-    return lambda logits, t, checkpoint: expm_multiply(-t * sparse, (logits * scale).T).T / scale
+    return lambda logits, t, checkpoint: _in_steps(sparse, (logits * scale).T, t, checkpoint).T / scale
+
+
+def _in_steps(matrix: Any, state: F64, t: float, checkpoint: Checkpoint) -> F64:
+    """exp(-t M) of a state (n, H), by so many steps in time that each takes some milliseconds."""
+    from scipy.sparse.linalg import expm_multiply
+
+    steps = max(1, math.ceil(t * float(abs(matrix).sum(axis=0).max()) / _STEP))
+    for _ in range(steps):
+        checkpoint()
+        state = expm_multiply(-t / steps * matrix, state)
+    return state
 
 
 _WALK, _SPECTRAL, _SPARSE = LastFit(_walk), LastFit(_spectral), LastFit(_sparse)
@@ -135,21 +148,32 @@ def _walked(logits: F64, steps: F64, t: float, checkpoint: Checkpoint) -> F64:
 
 def _affinities(keys: F32, bandwidth: float | None, checkpoint: Checkpoint) -> F64:
     """W (n, n) with 0 on the diagonal; the bandwidth is the median distance of two keys if left out."""
-    wide = keys.astype(np.float64)
+    distances = _distances(keys.astype(np.float64), checkpoint)
+    width = _median(distances, checkpoint) if bandwidth is None else bandwidth * bandwidth
+    for span in spans(len(keys), 8 * len(keys)):
+        near = distances[span]
+        distances[span] = np.exp(near / (-2 * width)) if width > 0 else near == 0
+        checkpoint()
+    np.fill_diagonal(distances, 0)
+    return distances
+
+
+def _distances(wide: F64, checkpoint: Checkpoint) -> F64:
+    """The squared distances (n, n) of keys (n, d); 0 where rounding leaves nothing else."""
     squares = np.einsum("nd,nd->n", wide, wide)
-    sums = squares[:, None] + squares
-    distances = sums - 2 * wide @ wide.T
-    distances = np.where(distances > 1e-14 * sums, distances, 0)
-    checkpoint()
-    width = _median(distances) if bandwidth is None else bandwidth * bandwidth
-    affinities: F64 = np.exp(-distances / (2 * width)) if width > 0 else (distances == 0).astype(np.float64)
-    np.fill_diagonal(affinities, 0)
-    return affinities
+    distances = np.empty((len(wide), len(wide)))
+    for span in spans(len(wide), 8 * len(wide)):
+        sums = squares[span, None] + squares
+        block = sums - 2 * wide[span] @ wide.T
+        distances[span] = np.where(block > 1e-14 * sums, block, 0)
+        checkpoint()
+    return distances
 
 
-def _median(distances: F64) -> float:
+def _median(distances: F64, checkpoint: Checkpoint) -> float:
     """The median of the squared distances (n, n) of two keys; 0 for a key alone."""
-    pairs = distances[np.triu_indices(len(distances), 1)]
+    pairs = np.concatenate([row[:place] for place, row in enumerate(distances)])
+    checkpoint()
     return float(np.median(pairs)) if len(pairs) else 0.0
 
 

@@ -121,3 +121,15 @@ def test_a_bandwidth_that_cannot_be_squared_makes_all_keys_alike(mechanism):
 def test_more_time_than_can_be_followed_step_by_step_is_refused():
     with pytest.raises(InvalidOption, match=r"t is 1e\+06, with knn at most 1000 is allowed"):
         attend(DIFFUSION, *sample(), options={"t": 1e6, "knn": 3})
+
+
+@pytest.mark.parametrize("t", [30.0, 1000.0])
+def test_a_long_flow_over_nearest_keys_is_followed_in_pieces(t):
+    query, keys = sample()
+    options = {"knn": 5, "t": t, "laplacian": "unnormalized"}
+    calls = []
+    weights = attend(DIFFUSION, query, keys, options=options, checkpoint=lambda: calls.append(1))
+    start = keys.astype(np.float64) @ query.astype(np.float64) / np.sqrt(len(query))
+    x = scipy.linalg.expm(-t * laplacian(keys, "unnormalized", knn=5)) @ start
+    np.testing.assert_allclose(weights.score, np.exp(x - x.max()) / np.exp(x - x.max()).sum(), rtol=1e-5)
+    assert len(calls) > t / 10
