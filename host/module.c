@@ -203,7 +203,7 @@ define_settings(void)
 		given[i] = source_of(narrowing[i]);
 	DefineCustomIntVariable("ruattn_fdw.threads",
 							"Threads that the kernels of one backend may use.",
-							NULL, &host_threads, 1, 1, 256,
+							"No more run than there are processors.", &host_threads, 1, 1, 256,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ruattn_fdw.max_memory",
 							"Memory that the source rows of one search may take.",

@@ -2,10 +2,12 @@
 
 A server process has signal handlers that must run in its main thread only. Worker threads inherit the
 signal mask of the moment at which they start, so it is closed around every change of the number of threads.
+Anybody may set that number, so no more threads run than there are processors.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ruattn_fdw.kernels.threads import without_signals
@@ -18,7 +20,8 @@ class Threads:
         self.count = 1
 
     def use(self, count: int) -> None:
-        """Let BLAS and numexpr use `count` threads from now on."""
+        """Let BLAS and numexpr use `count` threads from now on, or one for each processor where that is less."""
+        count = min(count, processors())
         if count == self.count:
             return
         with without_signals():
@@ -28,6 +31,11 @@ class Threads:
 
 
 THREADS = Threads()
+
+
+def processors() -> int:
+    """How many processors this process may run on."""
+    return len(os.sched_getaffinity(0))
 
 
 def _limit_blas(count: int) -> None:

@@ -15,6 +15,7 @@ from ruattn_fdw import host_api, models
 from ruattn_fdw.diagnosis import Finding, copies
 from ruattn_fdw.diagnosis.libraries import libraries
 from ruattn_fdw.memory import MEBIBYTE
+from ruattn_fdw.threads import processors
 
 STARTED_BY = os.getpid()
 """The process that started the interpreter: of a library that is preloaded, the one that forked this."""
@@ -46,7 +47,7 @@ def findings() -> Iterator[Finding]:
         yield Finding("interpreter", host_api.text_setting("python"))
         yield Finding("environment", sys.prefix)
     yield from libraries()
-    yield _threads(host_api.integer_setting("threads"), len(os.sched_getaffinity(0)))
+    yield _threads(host_api.integer_setting("threads"), processors())
     yield Finding("features", host_api.text_setting("features"))
     yield Finding("max_memory", f"{host_api.integer_setting('max_memory') // MEBIBYTE} MB")
     yield _preloaded()
@@ -103,7 +104,7 @@ def _threads(wanted: int, processors: int) -> Finding:
     value = f"{wanted}, of {processors} processors"
     if wanted > processors:
         return Finding(
-            "threads", value, ok=False, advice="Lower ruattn_fdw.threads: they wait for each other."
+            "threads", value, ok=False, advice="Lower ruattn_fdw.threads: no more run than processors."
         )
     return Finding("threads", value)
 

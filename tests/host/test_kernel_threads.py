@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def test_the_answer_is_the_same_and_the_threads_are_gone(session: Connection) ->
     session.execute("SET ruattn_fdw.threads = 1")
     session.execute(SEARCH)
     assert threads_of(session) <= before + 3  # BLAS keeps its own
+
+
+def test_a_user_who_asks_for_many_threads_gets_one_for_each_processor(session: Connection) -> None:
+    session.execute("SET ruattn_fdw.threads = 256")
+    session.execute(SEARCH)
+    assert threads_of(session) < 2 * len(os.sched_getaffinity(0)) + 2
 
 
 def test_a_session_outlives_timeouts_at_any_moment_of_its_threads(session: Connection) -> None:

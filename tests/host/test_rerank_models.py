@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sysconfig
 import threading
@@ -87,7 +88,7 @@ def test_its_threads_take_none_of_the_servers_signals_and_the_session_can_be_end
     while_the_model_runs(
         session, connect, lambda: masks.extend(blocked(t) for t in tasks(session) if t.name != main)
     )
-    assert len(masks) >= 3
+    assert len(masks) >= min(3, len(os.sched_getaffinity(0)))
     wanted = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGQUIT, signal.SIGHUP}
     assert all(wanted <= mask for mask in masks)
 

@@ -6,7 +6,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from ruattn_fdw import bridge
-from ruattn_fdw.threads import THREADS
+from ruattn_fdw.threads import THREADS, processors
 
 
 @pytest.fixture
@@ -25,6 +25,12 @@ def test_a_search_follows_the_setting(host, open_table, one_thread_again):
         host.settings["threads"] = count
         bridge.start(open_table("mha_search"), {"table_name": "documents", "query_id": 1}, ["id"], {})
         assert blas_threads() == {count}
+
+
+def test_no_more_threads_run_than_there_are_processors(one_thread_again):
+    THREADS.use(256)
+    assert THREADS.count == processors() < 256
+    assert blas_threads() == {processors()}
 
 
 def test_the_signal_mask_is_left_as_it_was(one_thread_again):
