@@ -38,7 +38,10 @@ def _uninstall(config: pytest.Config) -> None:
 
 
 def variables(config: pytest.Config) -> dict[str, str]:
-    """What a server's processes need in their environment. What Python keeps to its end is no leak."""
+    """What a server's processes need in their environment.
+
+    What Python keeps to its end is no leak, memory may be asked for that is not there, and SIGBUS is the host's.
+    """
     if not config.option.sanitize:
         return {}
     found = [
@@ -46,6 +49,6 @@ def variables(config: pytest.Config) -> dict[str, str]:
     ]
     return {
         "LD_PRELOAD": ":".join(found),
-        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1:handle_sigbus=0",
         "UBSAN_OPTIONS": "print_stacktrace=1:abort_on_error=1",
     }
