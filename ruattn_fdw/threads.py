@@ -20,7 +20,7 @@ class Threads:
         self.count = 1
 
     def use(self, count: int) -> None:
-        """Let BLAS and numexpr use `count` threads from now on, or one for each processor where that is less."""
+        """Let BLAS and numexpr use `count` threads from now on, at most one for each processor."""
         count = min(count, processors())
         if count == self.count:
             return

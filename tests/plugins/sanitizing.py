@@ -40,7 +40,7 @@ def _uninstall(config: pytest.Config) -> None:
 def variables(config: pytest.Config) -> dict[str, str]:
     """What a server's processes need in their environment.
 
-    What Python keeps to its end is no leak, memory may be asked for that is not there, and SIGBUS is the host's.
+    What Python keeps to its end is no leak, tests ask for memory that is not there, and SIGBUS is the host's.
     """
     if not config.option.sanitize:
         return {}

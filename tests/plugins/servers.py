@@ -24,7 +24,7 @@ from tests.plugins.options import HOST
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 PRELOADED = {"shared_preload_libraries": "ruattn_fdw"}
 CRASH = re.compile(
-    r"terminated by signal|PANIC:|server process .* exited with exit code|TRAP:|Sanitizer|runtime error:"
+    r"terminated by signal|PANIC:|server process .* exited with exit code|TRAP:|Sanitizer:|runtime error:"
 )
 TEMPLATE = "ruattn_template"
 

@@ -22,7 +22,7 @@ NAMES = ("s1", "s2", "s3")
 @contextmanager
 def running(server: Server) -> Iterator[Server]:
     """A further server of the same installation."""
-    another = Server(Path(tempfile.mkdtemp(prefix="ruattn-shard-")), server.installation)
+    another = Server(Path(tempfile.mkdtemp(prefix="ruattn-shard-")), server.installation, server.variables)
     try:
         another.start({"fsync": "off", "shared_preload_libraries": "ruattn_fdw"})
         yield another

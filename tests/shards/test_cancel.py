@@ -13,13 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.shards.answers import QUERY, SHARDS, assert_alike, both
+from tests.shards.answers import QUERY, SHARDS
 from tests.shards.cluster import DATABASE, Cluster, declare, import_tables
 
 Session = psycopg.Connection[Any]
 
 LATEST = 0.7
-"""Seconds from a cancel to its effect on a machine that runs other tests too; 20 to 60 ms is what it takes."""
+"""Seconds from a cancel to its effect on a machine that runs other tests too; alone it takes 20 to 60 ms."""
 IN_SECOND = "EXISTS (SELECT FROM pg_cursors WHERE statement LIKE '%normaliser%')"
 CONNECT_TIMEOUT = 2
 """What alone ends the connecting of postgres_fdw before PostgreSQL 16; libpq takes no less."""
