@@ -111,6 +111,6 @@ def _entropy(asking: Asking, whole: np.ndarray, report: Report) -> float:
 
 def details(table: Table, arguments: Arguments, schemas: Sequence[str]) -> list[tuple[str, object]]:
     """The lines of EXPLAIN (VERBOSE): the first round, for one of the queries."""
-    _, shards = sharding.settle(arguments, schemas, table)
+    shards = sharding.planned_shards(arguments, schemas, table)
     query = Unknown("a row of query_table") if arguments["query"] is None else arguments["query"]
     return sharding.planned(shards, [Asking.of(arguments, table, shards, query).first()])

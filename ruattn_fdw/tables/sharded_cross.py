@@ -76,5 +76,5 @@ def _batches(found: Found, queries: Rows, place: int) -> Iterator[Batch]:
 
 def details(table: Table, arguments: Arguments, schemas: Sequence[str]) -> list[tuple[str, object]]:
     """The lines of EXPLAIN (VERBOSE), for one of the queries."""
-    _, shards = sharding.settle(arguments, schemas, table)
+    shards = sharding.planned_shards(arguments, schemas, table)
     return two_rounds(Search.of(arguments, table, shards, NAMES).by(Unknown("a row of query_table")))

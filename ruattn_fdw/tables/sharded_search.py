@@ -213,7 +213,7 @@ def _row_statement(arguments: Arguments, shard: Shard, row_id: int) -> str:
 
 def details(table: Table, arguments: Arguments, schemas: Sequence[str]) -> list[tuple[str, object]]:
     """The lines of EXPLAIN (VERBOSE) about `mha_search` over shards."""
-    _, shards = sharding.settle(arguments, schemas, table)
+    shards = sharding.planned_shards(arguments, schemas, table)
     search = Search.of(arguments, table, shards)
     if arguments["queries"] is None:
         given = arguments["query"] if arguments["query_id"] is None else Unknown("query_id")

@@ -120,10 +120,16 @@ def explained(arguments: Arguments, schemas: Sequence[str], table: Table) -> lis
     return [("Mechanism", mechanism), ("Shards", servers), ("Parameters", arguments.summary())]
 
 
+def planned_shards(arguments: Arguments, schemas: Sequence[str], table: Table) -> list[Shard]:
+    """The shards of which EXPLAIN (VERBOSE) tells more: none where the mechanism is not known yet."""
+    unknown = isinstance(arguments["attention_type"], Unknown)
+    return [] if unknown else settle(arguments, schemas, table)[1]
+
+
 def planned(shards: Sequence[Shard], rounds: Sequence[Question]) -> list[tuple[str, object]]:
     """The lines of EXPLAIN (VERBOSE): what each round sends to each shard."""
     return [
         (f"Round {number} at {schema}", sent)
-        for number, question in enumerate(rounds, start=1)
+        for number, question in enumerate(rounds if shards else (), start=1)
         for schema, sent in plan_lines(shards, question)
     ]

@@ -64,6 +64,20 @@ def test_the_other_tables_say_it_too(cluster: Cluster, statement: str) -> None:
     assert [line for line in lines if line.startswith("Round 1 at s3: asynchronous")]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"SELECT id FROM mha_search WHERE {DOCS} AND {QUERY} AND {SHARDS}",
+        f"SELECT output FROM attention WHERE {DOCS} AND {QUERY} AND {SHARDS}",
+        f"SELECT doc_id FROM cross_attention WHERE {DOCUMENTS} AND query_table = 'docs' AND {SHARDS}",
+    ],
+)
+def test_of_a_mechanism_that_is_not_known_yet_it_names_the_shards(cluster: Cluster, statement: str) -> None:
+    lines = plan(cluster, "VERBOSE", f"{statement} AND attention_type IN ('cosine', 'scaled_dot')")
+    assert any(line.startswith("Shards: s1") for line in lines)
+    assert not any(line.startswith("Round") for line in lines)
+
+
 def test_it_asks_no_shard(cluster: Cluster) -> None:
     with cluster.db.transaction(force_rollback=True):
         cluster.db.execute("ALTER SERVER s2_server OPTIONS (SET host '/nowhere')")
