@@ -81,14 +81,16 @@ DOT_FEATURES = Features(_scaled, _as_they_are)
 
 
 def exact_dots(scaled: F64, keys: KeySet, rows: Rows | None, checkpoint: Checkpoint) -> F64:
-    """float64 logits (H, c) of keys at indexes (c,), None for all, for a query (H, w) scaled as logits."""
-    if rows is None:
-        rows = np.arange(len(keys)) if keys.present is None else keys.present
-    elif keys.present is not None:
-        rows = keys.present[rows]
-    stored, logits = rows[None], np.empty((len(scaled), len(rows)))
-    for first in range(0, len(rows), AT_ONCE):
+    """float64 logits (H, c) of keys at indexes (c,), None for all; scaled: the query (H, w)."""
+    if keys.present is not None:
+        rows = keys.present if rows is None else keys.present[rows]
+    stored = by_rows(keys.stored)
+    logits = np.empty((len(scaled), len(stored) if rows is None else len(rows)))
+    for first in range(0, logits.shape[1], AT_ONCE):
         part = slice(first, first + AT_ONCE)
-        dots.exact_dots(scaled, by_rows(keys.stored), stored[:, part], logits[:, part])
+        if rows is None:
+            dots.exact_dots(scaled, stored[part], None, logits[:, part])
+        else:
+            dots.exact_dots(scaled, stored, rows[None, part], logits[:, part])
         checkpoint()
     return logits

@@ -29,6 +29,8 @@ def put_in_effect(
     if arguments.is_given("attention_type") and arguments.is_given("num_heads"):
         return
     indexes = _indexes(arguments, operation, table, column)
+    if not indexes:
+        return
     if not arguments.is_given("attention_type"):
         declared = _agreed(indexes, "attention_type", lambda index: index.attention_type)
         if declared is not None:
