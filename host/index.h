@@ -20,7 +20,7 @@
 typedef struct IndexVersion
 {
 	uint64		build;			/* drawn at random when the list was begun */
-	uint64		epoch;			/* drawn anew before entries are removed */
+	uint64		epoch;			/* drawn anew when entries have been removed */
 	uint64		length;			/* entries, dead ones too: every insertion adds one */
 	BlockNumber blocks;			/* of entries: 1 to `blocks` */
 } IndexVersion;

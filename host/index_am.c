@@ -137,7 +137,6 @@ sweep_pages(Sweep *sweep)
 {
 	Relation	index = sweep->info->index;
 	BlockNumber blocks = RelationGetNumberOfBlocks(index);
-	bool		removing = false;
 
 	for (BlockNumber block = 1; block < blocks; block++)
 	{
@@ -148,12 +147,12 @@ sweep_pages(Sweep *sweep)
 		found = find_dead(sweep);
 		if (found == 0)
 			continue;
-		if (!removing)
-			host_index_redraw_epoch(index);
-		removing = true;
 		host_index_tombstone(index, block, sweep->info->strategy, sweep->dead, found);
 		sweep->stats->tuples_removed += found;
 	}
+	/* found or not: a sweep that was broken off may have left nothing to find */
+	if (sweep->callback != NULL)
+		host_index_redraw_epoch(index);
 	sweep->stats->num_pages = blocks;
 	sweep->stats->estimated_count = false;
 }

@@ -249,7 +249,10 @@ begun_meta(Relation index)
 	return meta;
 }
 
-/* To be called before the first removal of a sweep, so that its record precedes those of removals. */
+/*
+ * To be called behind the last removal of a sweep, and before an address is free: who
+ * read the entries while the sweep was at work has seen some of the removals only.
+ */
 void
 host_index_redraw_epoch(Relation index)
 {

@@ -5,8 +5,9 @@
  * stands for one HOT chain, all whose versions agree in what the index covers, and
  * on a page that the visibility map calls all-visible everybody sees it. Entries
  * elsewhere are looked up in the heap. In between VACUUM may free an address and
- * somebody use it again; it draws a new epoch first, so whoever finds the epoch
- * unchanged at the end has looked at the rows that its entries stand for.
+ * somebody use it again; it removes the entries and draws a new epoch first, so
+ * whoever finds the epoch unchanged at the end has looked at the rows that its
+ * entries stand for.
  */
 #include "index.h"
 #include "leaves.h"
