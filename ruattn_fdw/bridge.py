@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -124,6 +125,13 @@ def function(name: str) -> Callable[..., Any]:
 
 
 def preload() -> None:
-    """Run one small attention: what numpy and BLAS set up at first use is then there for the first query."""
+    """Run one small attention: what numpy and BLAS set up at first use is then there for the first query.
+
+    So is what numpy imports for `unique`. What there is by then stays: a collection that looked at it would
+    write to pages that sessions share with the postmaster.
+    """
     vectors = np.ones((1, 8), np.float32)
     attend.attend(registry.find("multi_head"), vectors[0], vectors)
+    np.unique(vectors)
+    gc.collect()
+    gc.freeze()
