@@ -7,7 +7,7 @@
 #include <malloc.h>
 #endif
 
-#define LARGE (1024 * 1024)
+#define LARGE (8 * 1024 * 1024)
 
 static PyTypeObject HostBufferType;
 

@@ -4,14 +4,22 @@
  */
 #include "host.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "portability/instr_time.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+
+/* Milliseconds of a search beside which it does not matter what memory costs that is asked for anew. */
+#define LONG_MS 20
 
 /* One parameter that a clause gives, and the values it takes in this scan. */
 typedef struct ScanParameter
@@ -36,6 +44,7 @@ struct HostScan
 	PyObject   *column_names;	/* list of str */
 	PyObject   *memo;			/* dict, shared by the rescans of this node */
 	PyObject   *python;			/* the handler's scan that runs now */
+	instr_time	spent;			/* in Python, which holds memory meanwhile */
 	bool		started;
 	bool		finished;
 	PyObject   *batch;			/* tuple (n, columns) that `open` reads from */
@@ -67,6 +76,20 @@ close_batch(HostScan *scan)
 	scan->rows = scan->row = 0;
 }
 
+/*
+ * malloc keeps what is freed for the next search, and a session lives on for hours
+ * beside others. To ask the system for it again takes a millisecond at most.
+ */
+static void
+give_back_memory(HostScan *scan)
+{
+#ifdef __GLIBC__
+	if (INSTR_TIME_GET_MILLISEC(scan->spent) >= LONG_MS)
+		malloc_trim(0);
+#endif
+	INSTR_TIME_SET_ZERO(scan->spent);
+}
+
 /* Drops what Python holds; also the reset callback of the query's memory context. */
 static void
 release_scan(void *arg)
@@ -82,6 +105,7 @@ release_scan(void *arg)
 	Py_CLEAR(scan->python);
 	Py_CLEAR(scan->memo);
 	Py_CLEAR(scan->column_names);
+	give_back_memory(scan);
 }
 
 static void
@@ -179,6 +203,7 @@ typedef struct Caller
 {
 	Oid			role;
 	int			context;
+	instr_time	since;			/* when the reader took over */
 } Caller;
 
 /*
@@ -194,12 +219,17 @@ become_reader(const HostScan *scan)
 	GetUserIdAndSecContext(&caller.role, &caller.context);
 	if (caller.role != scan->reader)
 		SetUserIdAndSecContext(scan->reader, caller.context | SECURITY_LOCAL_USERID_CHANGE);
+	INSTR_TIME_SET_CURRENT(caller.since);
 	return caller;
 }
 
 static void
-become_caller(Caller caller)
+become_caller(HostScan *scan, Caller caller)
 {
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_ACCUM_DIFF(scan->spent, now, caller.since);
 	SetUserIdAndSecContext(caller.role, caller.context);
 }
 
@@ -302,7 +332,7 @@ start_python_scan(HostScan *scan)
 	start = host_bridge()->start;
 	caller = become_reader(scan);
 	python = PyObject_CallFunctionObjArgs(start, scan->table->handler, quals, scan->column_names, scan->memo, NULL);
-	become_caller(caller);
+	become_caller(scan, caller);
 	Py_DECREF(quals);
 	Py_XSETREF(scan->python, host_checked(python));
 }
@@ -343,7 +373,7 @@ fetch_batch(HostScan *scan, TupleDesc desc)
 	CHECK_FOR_INTERRUPTS();
 	caller = become_reader(scan);
 	batch = PyObject_CallMethod(scan->python, "next", NULL);
-	become_caller(caller);
+	become_caller(scan, caller);
 	host_checked(batch);
 	if (batch == Py_None)
 	{
