@@ -81,7 +81,7 @@ class _Ranking:
         self._depth = _depth_below(weights.logit)
         self._key = self._ranking_key()
         slack = np.zeros(len(ids), np.float32) if weights.slack is None else weights.slack
-        self._slack = slack.astype(np.float64)
+        self._slack = slack.copy()
         hidden = np.isnan(weights.logit)
         if all_rows and self._exact is None:
             hidden[:] = False  # final scores may be negative, and come after the 0 of masked rows
@@ -105,11 +105,16 @@ class _Ranking:
 
     def _candidates(self, count: int) -> Rows:
         """The rows that may be among the next `count`, given how far their keys may be off."""
-        key, slack = self._key[self._left], self._slack[self._left]
-        if count >= len(key):
+        if count >= len(self._left):
             return self._left
-        threshold = np.partition(key - slack, len(key) - count)[len(key) - count]
-        candidates: Rows = self._left[key + slack >= threshold]
+        # one array for both ends of what the keys may be: there are as many as rows
+        end = self._key[self._left]
+        end -= self._slack[self._left]
+        end.partition(len(end) - count)
+        threshold = end[len(end) - count]
+        np.take(self._key, self._left, out=end, mode="clip")
+        end += self._slack[self._left]
+        candidates: Rows = self._left[end >= threshold]
         return candidates
 
     def _refine(self, rows: Rows) -> None:
