@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +24,14 @@ from .keyset import KeySet, as_keyset
 from .linear.state import KernelState
 from .mechanism import weighted_sum
 from .positions import Positions
-from .softmax import State
+from .softmax import State, merge
 from .weights import BatchWeights
 
-_TABLE_BYTES = 32 * 1024 * 1024
-"""Weights of a block of queries that are held at once."""
+_TABLE_BYTES = 2 * 1024 * 1024
+"""Weights of a block of queries and a block of keys, the sums of which are kept, not the weights."""
+
+_QUERIES = 256
+"""Queries of a block: enough for matrix products at full speed."""
 
 _ASKED = 1024
 """Queries that are put to a state at once."""
@@ -181,30 +185,74 @@ def _by_products(
     n, heads = len(keys), settings.heads
     single = within_range(settings, queries, keys, SINGLE)
     dtype = np.float32 if single else np.float64
-    step = max(1, min(1024, _TABLE_BYTES // (np.dtype(dtype).itemsize * heads * n)))
-    for start in range(0, len(queries), step):
-        many = ManyQueries(settings, queries[start : start + step], dtype)
-        table = np.empty((heads, len(many), n), dtype)
-        for span in spans(n, 4 * keys.shape[1]):
-            many.products(keys[span].astype(dtype, copy=False), table[:, :, span])
-            checkpoint()
-        state = _normalise(settings, table)
-        output = _aggregated(settings, table, values)
-        lse = np.ascontiguousarray(state.lse.T)
-        yield Outputs(output, _entropies(table) if entropy else None, lse, np.zeros(len(many), bool))
+    for start in range(0, len(queries), _QUERIES):
+        many = ManyQueries(settings, queries[start : start + _QUERIES], dtype)
+        step = max(1, _TABLE_BYTES // (np.dtype(dtype).itemsize * heads * len(many)))
+        table = np.empty((heads, len(many), min(step, n)), dtype)
+        parts = (
+            _of_some_keys(
+                settings, many, keys, values, slice(first, min(first + step, n)), table, entropy, checkpoint
+            )
+            for first in range(0, n, step)
+        )
+        yield _of_sums(reduce(merge, parts), entropy)
 
 
-def _normalise(settings: Settings, table: Floats) -> State:
-    """Turn logits or kernels (H, b, n) into weights; returns their softmax states."""
+def _of_some_keys(
+    settings: Settings,
+    many: ManyQueries,
+    keys: KeySet,
+    values: KeySet,
+    some: slice,
+    table: Floats,
+    entropy: bool,
+    checkpoint: Checkpoint,
+) -> State:
+    """The softmax (H, b) over a slice of the keys with the output (H, b, w).
+
+    Where the entropy is wanted, the sum of the logits is a last column of it. table: memory for logits or
+    kernels.
+    """
+    weights, width = table[:, :, : some.stop - some.start], keys.shape[1]
+    for span in spans(weights.shape[2], 4 * width):
+        block = keys[some.start + span.start : some.start + span.stop]
+        many.products(block.astype(table.dtype, copy=False), weights[:, :, span])
+        checkpoint()
+    logits = _logits(settings, weights) if entropy else None
     if settings.mechanism.kernel:
-        maximum = np.zeros(table.shape[:2])
+        maximum = np.zeros(weights.shape[:2])
     else:
-        maximum = table.max(axis=2)
-        table -= maximum[:, :, None]
-        np.exp(table, out=table)
-    total = table.sum(axis=2, dtype=np.float64)
-    table *= (1 / total)[:, :, None].astype(table.dtype)
-    return State(maximum, total)
+        maximum = weights.max(axis=2)
+        weights -= maximum[:, :, None]
+        np.exp(weights, out=weights)
+    total = weights.sum(axis=2, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        output = _summed(settings.heads, weights, values, some.start)
+    if logits is None:
+        return State(maximum, total, output)
+    logits *= weights
+    of_logits = logits.sum(axis=2, dtype=np.float64)
+    return State(maximum, total, np.concatenate([output, of_logits[:, :, None]], axis=2))
+
+
+def _logits(settings: Settings, table: Floats) -> Floats:
+    """The logits of a table of them, or of kernels."""
+    if settings.mechanism.kernel:
+        return np.asarray(np.log(np.maximum(table, np.finfo(table.dtype).tiny)))
+    return table.copy()
+
+
+def _of_sums(state: State, entropy: bool) -> Outputs:
+    """The outputs of a softmax over all keys, with the output that `_of_some_keys` gives."""
+    assert state.output is not None
+    means, entropies = state.output * (1 / state.total)[:, :, None].astype(state.output.dtype), None
+    lse = np.ascontiguousarray(state.lse.T)
+    if entropy:
+        entropies = np.maximum(lse - means[:, :, -1].T, 0)
+        means = means[:, :, :-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        output = finite(_joined(means))
+    return Outputs(output, entropies, lse, np.zeros(len(lse), bool))
 
 
 def _by_state(
@@ -225,7 +273,7 @@ def _aggregated(settings: Settings, table: Floats, values: KeySet) -> F32:
     """Outputs (b, d_v) of weights (H, b, n) and values (n, d_v)."""
     with np.errstate(over="ignore", invalid="ignore"):
         if settings.mechanism.aggregate is weighted_sum:
-            output = _joined(_summed(settings.heads, table, values))
+            output = _joined(_summed(settings.heads, table, values, 0))
         else:
             by_head = _by_head(settings.heads, values.dense(), table.dtype)
             output = _joined(settings.mechanism.aggregate(table, by_head, settings.options))
@@ -239,11 +287,15 @@ def finite(output: F32) -> F32:
     return output
 
 
-def _summed(heads: int, table: Floats, values: KeySet) -> Floats:
-    """Sums (H, b, w) by weights (H, b, n): values in a copy that all share stay there, block by block."""
+def _summed(heads: int, table: Floats, values: KeySet, first: int) -> Floats:
+    """Sums (H, b, w) by weights (H, b, c) of the values from index `first` on, block by block.
+
+    Values in a copy that all share stay there.
+    """
     output = np.zeros((*table.shape[:2], values.shape[1] // heads), table.dtype)
-    for span in spans(len(values), 4 * values.shape[1]):
-        output += table[:, :, span] @ _by_head(heads, values[span], table.dtype)
+    for span in spans(table.shape[2], 4 * values.shape[1]):
+        block = values[first + span.start : first + span.stop]
+        output += table[:, :, span] @ _by_head(heads, block, table.dtype)
     return output
 
 

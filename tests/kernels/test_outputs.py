@@ -82,14 +82,17 @@ def test_keys_that_are_some_rows_are_not_copied_out(monkeypatch, name, size):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
-def test_blocks_of_queries_do_not_change_the_outputs(monkeypatch):
-    queries, keys, values = sample(m=20)
-    settings = Settings(find("scaled_dot"), 24)
+@pytest.mark.parametrize(("name", "size"), [("scaled_dot", 0.1), ("scaled_dot", 6.0), ("linear", 0.3)])
+def test_blocks_of_queries_and_keys_do_not_change_the_outputs(monkeypatch, name, size):
+    queries, keys, values = sample(m=20, size=size)
+    settings = Settings(find(name), 24, 2)
     whole = joined(outputs(settings, queries, keys, values))
-    monkeypatch.setattr(module, "_TABLE_BYTES", 4 * 50 * 3)
+    monkeypatch.setattr(module, "_QUERIES", 3)
+    monkeypatch.setattr(module, "_TABLE_BYTES", 4 * 2 * 3 * 7)
     blocks = list(outputs(settings, queries, keys, values))
     assert [len(block) for block in blocks] == [3] * 6 + [2]
-    np.testing.assert_allclose(joined(blocks)[0], whole[0], rtol=1e-6, atol=1e-7)
+    for one, other in zip(joined(blocks), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-6, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", ["linear", "performer"])
