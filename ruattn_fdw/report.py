@@ -81,9 +81,14 @@ class Report:
         self._phase, self._since = phase, now
         return outer
 
-    def cache(self, source: str, use: str, file: Damageable | None = None) -> None:
-        """Keep how a copy of a source was used, and the file that it is in."""
-        self._cache[source] = use
+    def cache(
+        self, source: str, use: str, file: Damageable | None = None, instead: str | None = None
+    ) -> None:
+        """Keep how a copy of a source was used, and the file that it is in.
+
+        instead: what it holds, where that is not what the attention index declares.
+        """
+        self._cache[source] = f"{use} ({instead})" if instead else use
         self._missed |= use != "hit"
         if file is not None:
             self._copies[source] = file

@@ -50,32 +50,25 @@ class ExactKeys:
 
     def __init__(self, copy: Copy, reader: Reader) -> None:
         self._copy, self._reader = copy, reader
-        self._entries = np.zeros(0, np.int64)
 
     def __call__(self, stored: np.ndarray) -> np.ndarray:
         """Float32 keys (c, d) by stored row (c,)."""
         if not len(stored):
             return np.empty((0, self._copy.dim), np.float32)
-        if not len(self._entries):
-            self._entries = _entries_of_vectors(self._copy)
-        chunk = self._reader.read(self._copy.tids[self._entries[stored]])
+        chunk = self._reader.read(self._copy.tids[self._copy.entries_of(stored)])
         if len(chunk.vectors) != len(stored):
             raise TooManyError("rows changed by whoever asks")
         return chunk.vectors
 
 
-def _entries_of_vectors(copy: Copy) -> np.ndarray:
-    """The entry of each vector (v,)."""
-    slots = copy.slots[: copy.entries]
-    with_vector = np.flatnonzero(slots >= 0)
-    entries = np.zeros(len(copy.ids), np.int64)
-    entries[slots[with_vector]] = with_vector
-    return entries
+def ascending(slots: np.ndarray) -> np.ndarray:
+    """The slots (n,) in order: the same array where they are."""
+    return np.sort(slots) if (slots[1:] < slots[:-1]).any() else slots
 
 
 def coded_rows(copy: Copy, slots: np.ndarray, skipped: int, reader: Reader) -> CodedRows:
     """The rows whose codes have these slots, in the order in which they lie there."""
-    slots, residuals = np.sort(slots), copy.residuals()
+    slots, residuals = ascending(slots), copy.residuals()
     count = len(slots)
     # the sum may be of rows that are not seen
     whole = bool(count) and slots[-1] == count - 1 and residuals.rows <= count

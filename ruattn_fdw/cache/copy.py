@@ -52,9 +52,10 @@ class Copy:
         arrays = file.arrays
         self.tids, self.versions, self.slots = arrays["tids"], arrays["versions"], arrays["slots"]
         self.ids, self.vectors_as = arrays["ids"], {name: arrays[name] for name in set(arrays) - NOT_VECTORS}
-        self._tail = _Sorted(self.tids[:0], self.versions[:0], 0)
+        self._tail = _NOTHING
         self._blocks: tuple[tuple[int, int], np.ndarray] | None = None
         self._settled: tuple[tuple[int, int], Settled] | None = None
+        self._entry_of: np.ndarray | None = None
 
     @staticmethod
     def create(
@@ -138,6 +139,20 @@ class Copy:
             slots = self.slots[: state[0]][self.tids[: state[0]] != 0]
             self._settled = (state, Settled(slots[slots >= 0], int((slots < 0).sum())))
         return self._settled[1]
+
+    def entries_of(self, slots: np.ndarray) -> np.ndarray:
+        """The entries (n,) of the vectors with these slots (n,), each of which an entry has by now."""
+        if self._entry_of is None or (self._entry_of[slots] < 0).any():
+            known = self.slots[: self.entries]
+            with_vector = np.flatnonzero(known >= 0)
+            self._entry_of = np.full(len(self.ids), -1, np.int32)
+            self._entry_of[known[with_vector]] = with_vector
+        return self._entry_of[slots]
+
+    def forget(self) -> None:
+        """Give up what can be had from the file again."""
+        self._settled = self._entry_of = None
+        self._tail = _NOTHING
 
     def find(self, tids: np.ndarray, versions: np.ndarray, likely: np.ndarray | None = None) -> np.ndarray:
         """The entries (n,) of row versions at addresses (n,); -1 for those that are not here.
@@ -285,3 +300,6 @@ class _Sorted:
             looked = looked[~hit]
             places[looked] += 1
         return entries
+
+
+_NOTHING = _Sorted(np.empty(0, np.int64), np.empty(0, np.int64), 0)

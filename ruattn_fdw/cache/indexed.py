@@ -47,14 +47,21 @@ class Seen:
 class IndexedCopy:
     """The copy of a source each of whose leaves has an attention index.
 
-    identity: that of the source with that of the indexes.
+    identity: that of the source with that of the indexes. dtype: what the copy holds, which is not what
+    the indexes declare where codes give no answer.
     """
 
     def __init__(
-        self, name: str, identity: bytes, leaves: bytes, indexes: Sequence[IndexInfo], reader: Reader
+        self,
+        name: str,
+        identity: bytes,
+        leaves: bytes,
+        indexes: Sequence[IndexInfo],
+        reader: Reader,
+        dtype: str,
     ) -> None:
         self.name, self._leaves, self._indexes, self.reader = name, leaves, indexes, reader
-        self._dtype, self._looked_up = indexes[0].dtype, 0
+        self._dtype, self._looked_up = dtype, 0
         about = ((i.oid, i.covering, v.file, v.build) for i, v in zip(indexes, self._look(), strict=True))
         self.identity = _identity(identity, tuple(about))
 
@@ -152,7 +159,9 @@ class IndexedCopy:
         if not len(absent) and not len(inherited):
             raise NoCopyError("no vectors")
         dim = self._width(entries.tids[absent[:1]]) if old is None else old.dim
-        builds = [version.build for version in versions]
+        # the copy that an index is listed with is the one that it declares
+        declared = self._dtype == self._indexes[0].dtype
+        builds = [version.build for version in versions] if declared else []
         count = len(absent) + len(inherited)
         copy = create(self.name, self.identity, self._dtype, dim, len(entries.tids), count, builds)
         copy.slots[: len(slots)] = slots

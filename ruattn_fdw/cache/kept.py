@@ -15,28 +15,37 @@ from ruattn_fdw.source.rows import Rows
 MOST = 16
 """Files that one backend keeps mapped."""
 
+MOST_ROWS = 65536
+"""Rows of which one backend keeps more than files, some 24 bytes a row, beside those of the last search."""
+
 
 @dataclass(frozen=True)
 class Kept:
     """A mapped copy, and the rows that `snapshot`, where it is not empty, or one equal to it, sees of it.
 
     found: what the rows are made of: slots of a copy proved by indexes, entries of one by row versions.
+    Rows and found are None where they were given up.
     """
 
     copy: Copy
     snapshot: bytes
-    rows: Rows | CodedRows
-    found: np.ndarray
+    rows: Rows | CodedRows | None
+    found: np.ndarray | None
 
     def rows_under(self, snapshot: bytes) -> Rows | CodedRows | None:
         """The rows that a snapshot sees, where that is known."""
         return self.rows if snapshot and snapshot == self.snapshot else None
 
-    def is_of(self, copy: Copy, found: np.ndarray, skipped: int) -> bool:
-        """Whether the rows are those that this makes of a copy."""
-        if self.copy is not copy or self.rows.skipped != skipped:
-            return False
-        return self.found is found or np.array_equal(self.found, found)
+    def rows_of(self, copy: Copy, found: np.ndarray, skipped: int) -> Rows | CodedRows | None:
+        """The rows, where they are those that this makes of a copy."""
+        if self.rows is None or self.found is None or self.copy is not copy or self.rows.skipped != skipped:
+            return None
+        return self.rows if self.found is found or np.array_equal(self.found, found) else None
+
+    def mapped_only(self) -> Kept:
+        """The copy alone: what was made of it is given up."""
+        self.copy.forget()
+        return Kept(self.copy, b"", None, None)
 
 
 class KeptCopies:
@@ -66,6 +75,16 @@ class KeptCopies:
         self._kept.move_to_end(name)
         if len(self._kept) > MOST:
             self._kept.popitem(last=False)
+        self._give_up_rows()
+
+    def _give_up_rows(self) -> None:
+        """Keep the rows of the copy that was used last, and of those used before as far as they are few."""
+        last, *before = reversed(self._kept.items())
+        rows = _rows(last[1])
+        for name, kept in before:
+            rows += _rows(kept)
+            if rows > MOST_ROWS and kept.found is not None:
+                self._kept[name] = kept.mapped_only()
 
     def count_hit(self, name: str) -> None:
         """Count a search that found the copy of that name as it needed it."""
@@ -84,6 +103,10 @@ class KeptCopies:
                 f"copies of vector columns cannot be kept: {cause}",
                 hint="Searches read their source every time, which is slower.",
             )
+
+
+def _rows(kept: Kept) -> int:
+    return 0 if kept.found is None else len(kept.found)
 
 
 KEPT = KeptCopies()

@@ -18,7 +18,7 @@ import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.cache.build import NoCopyError, Wanted, bring_up_to_date, exists, first_look
-from ruattn_fdw.cache.coded import CodedRows, coded_rows
+from ruattn_fdw.cache.coded import CodedRows, ascending, coded_rows
 from ruattn_fdw.cache.copy import NULL, Copy
 from ruattn_fdw.cache.indexed import IndexedCopy
 from ruattn_fdw.cache.kept import KEPT, Kept
@@ -87,7 +87,7 @@ def _read(begun: _Search | None, source: Source, ids: np.ndarray | str | None, r
             KEPT.complain(reason)
         report.cache(source.name, f"none ({_in_words(reason)})")
         return afresh.select_rows(source, ids)
-    report.cache(source.name, used.how, used.file)
+    report.cache(source.name, used.how, used.file, used.instead)
     assert isinstance(used.rows, Rows)
     return used.rows if ids is None else used.rows.take(np.flatnonzero(np.isin(used.rows.ids, ids)))
 
@@ -108,11 +108,12 @@ def _in_words(reason: Exception) -> str:
 
 
 class Use(NamedTuple):
-    """Rows, how a copy gave them, and its file."""
+    """Rows, how a copy gave them, its file, and what it holds where that is not what the index declares."""
 
     rows: Rows | CodedRows
     how: str
     file: MatrixFile | None
+    instead: str | None = None
 
 
 class _Search:
@@ -131,21 +132,25 @@ class _Search:
         indexes = self._checked_indexes
         if indexes is None:
             return self._by_versions(cheaply)
-        if indexes[0].dtype != "float32":
-            raise NoCopyError(f"{indexes[0].dtype} cannot give this answer")
-        return self._by_indexes(indexes)
+        if indexes[0].dtype == "float32":
+            return self._by_indexes(indexes, "float32")
+        if cheaply:
+            raise NoCopyError("few candidates")
+        return self._by_indexes(indexes, "float32")._replace(instead="float32")
 
     def coded_rows(self) -> Use | None:
         """The rows by the codes of their keys, None where there are none."""
         indexes = self._checked_indexes
-        return None if indexes is None or indexes[0].dtype == "float32" else self._by_indexes(indexes)
+        if indexes is None or indexes[0].dtype == "float32":
+            return None
+        return self._by_indexes(indexes, indexes[0].dtype)
 
     def standing(self) -> tuple[str, bool]:
         """(what the keys are held in, whether there is a copy); NoCopyError where there can be none."""
         indexes = self._checked_indexes
         if indexes is None:
             return "float32", exists(self._name("versions"), _digest(self._state.identity))
-        indexed = self._indexed(indexes)
+        indexed = self._indexed(indexes, indexes[0].dtype)
         return indexes[0].dtype, exists(indexed.name, indexed.identity)
 
     @cached_property
@@ -161,38 +166,38 @@ class _Search:
             raise NoCopyError("a view of which further columns are read")
         return None if self._by_query else self._indexes()
 
-    def _indexed(self, indexes: list[IndexInfo]) -> IndexedCopy:
+    def _indexed(self, indexes: list[IndexInfo], dtype: str) -> IndexedCopy:
         leaves = self._state.leaves
         reader = Reader(self._table, leaves, follow=True)
-        return IndexedCopy(self._name(indexes[0].dtype), self._state.identity, leaves, indexes, reader)
+        return IndexedCopy(self._name(dtype), self._state.identity, leaves, indexes, reader, dtype)
 
-    def _by_indexes(self, indexes: list[IndexInfo]) -> Use:
-        """The rows that attention indexes prove."""
-        indexed = self._indexed(indexes)
+    def _by_indexes(self, indexes: list[IndexInfo], dtype: str) -> Use:
+        """The rows that attention indexes prove, out of a copy in what they declare or in float32."""
+        indexed = self._indexed(indexes, dtype)
         name = indexed.name
         kept, snapshot = KEPT.get(name, indexed.identity), host_api.snapshot()
-        if kept is not None and kept.rows_under(snapshot) is not None:
+        rows = None if kept is None else kept.rows_under(snapshot)
+        if kept is not None and rows is not None:
             KEPT.count_hit(name)
-            return Use(kept.rows, "hit", kept.copy.file)
+            return Use(rows, "hit", kept.copy.file)
         copy, seen, use = indexed.seen(None if kept is None else kept.copy)
-        if kept is None or not kept.is_of(copy, seen.slots, seen.nulls):
-            if copy.dtype == "float32":
-                rows: Rows | CodedRows = _assembled(copy, seen.slots, seen.nulls)
-            else:
-                rows = coded_rows(copy, seen.slots, seen.nulls, indexed.reader)
-            kept = Kept(copy, snapshot, rows, seen.slots)
+        rows = None if kept is None else kept.rows_of(copy, seen.slots, seen.nulls)
+        if rows is None and copy.dtype == "float32":
+            rows = _assembled(copy, seen.slots, seen.nulls)
+        elif rows is None:
+            rows = coded_rows(copy, seen.slots, seen.nulls, indexed.reader)
         if use == "hit":
             KEPT.count_hit(name)
-        KEPT.put(name, replace(kept, snapshot=snapshot, found=seen.slots))
-        return Use(kept.rows, use, copy.file)
+        KEPT.put(name, Kept(copy, snapshot, rows, seen.slots))
+        return Use(rows, use, copy.file)
 
     def _by_versions(self, cheaply: bool) -> Use:
         """The rows that their versions prove, or an equal snapshot."""
         name, identity = self._name("versions"), _digest(self._state.identity)
         kept, snapshot = KEPT.get(name, identity), host_api.snapshot()
-        rows: Rows | CodedRows
-        if not self._by_query and kept is not None and kept.rows_under(snapshot) is not None:
-            return Use(kept.rows, "hit", kept.copy.file)
+        rows = None if self._by_query or kept is None else kept.rows_under(snapshot)
+        if kept is not None and rows is not None:
+            return Use(rows, "hit", kept.copy.file)
         if cheaply:
             raise NoCopyError("few candidates")
         versions = self._versions()
@@ -202,13 +207,11 @@ class _Search:
         slots = copy.slots[entries]
         if self._beside:
             # what was read live is of this search only
-            KEPT.put(name, Kept(copy, b"", afresh.NO_ROWS, entries))
+            KEPT.put(name, Kept(copy, b"", None, entries))
             return Use(self._with_beside(copy, slots, versions), use, copy.file)
         nulls = versions.skipped + int((slots == NULL).sum())
-        if kept is not None and len(kept.rows) and kept.is_of(copy, entries, nulls):
-            rows = kept.rows
-        else:
-            rows = _assembled(copy, slots[slots >= 0], nulls)
+        rows = None if kept is None else kept.rows_of(copy, entries, nulls)
+        rows = _assembled(copy, slots[slots >= 0], nulls) if rows is None else rows
         KEPT.put(name, Kept(copy, b"" if self._by_query else snapshot, rows, entries))
         return Use(rows, use, copy.file)
 
@@ -272,8 +275,7 @@ def _behind(view: Source, oid: int, columns: Sequence[str]) -> Source:
 
 def _assembled(copy: Copy, slots: np.ndarray, nulls: int) -> Rows:
     """The rows whose vectors have these slots, in the order in which they lie there."""
-    if (slots[1:] < slots[:-1]).any():
-        slots = np.sort(slots)
+    slots = ascending(slots)
     if (slots[1:] == slots[:-1]).any():
         # a view may show a row more than once
         return Rows(copy.ids[slots], KeySet(copy.keys[slots]), nulls)
