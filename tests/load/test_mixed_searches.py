@@ -13,14 +13,14 @@ from ruattn_fdw.server.server import Server
 from tests.corpus import read_corpus
 from tests.load.memory import Memory
 from tests.load.traffic import Traffic
-from tests.load.words import OF_COPIES, SEARCHES, Words
+from tests.load.words import SEARCHES, Words
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[..., Connection]
 
 SEED = 20
-ROWS, CONNECTIONS, SECONDS = 50_000, 50, 60
-WORKING = 32
+CONNECTIONS, SECONDS = 50, 60
+WORKING = 10
 """MiB that a session may hold of its own in the midst of a search: scores, addresses, rows of an answer."""
 TINY = "SELECT id FROM mha_search WHERE table_name = 'tiny' AND query_id = 0 AND k = 1"
 
@@ -36,7 +36,7 @@ def test_ten_sessions(db: Connection, connect: Connect) -> None:
     embeddings = np.random.default_rng(SEED).standard_normal((words.rows, words.dim)).astype(np.float32)
     words.make(db, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
     traffic = Traffic(words, SEARCHES, SEED, 4)
-    traffic.run([connect() for _ in range(10)], db, 1)
+    traffic.run([connect() for _ in range(10)], db)
     tally = traffic.tally
     assert (tally.errors[:5], tally.stale[:5]) == ([], [])
     assert len(tally.milliseconds) == len(SEARCHES)
@@ -60,7 +60,7 @@ def test_fifty_sessions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """They share one copy of each table, and hold little of their own."""
-    embeddings = read_corpus(request.config.option.wordnet).embeddings[:ROWS]
+    embeddings = read_corpus(request.config.option.wordnet).embeddings
     with psycopg.connect(load_server.uri(), autocommit=True) as changer:
         words = Words(*embeddings.shape)
         words.make(changer, embeddings)
@@ -68,8 +68,8 @@ def test_fifty_sessions(
             session.execute(TINY.encode()).fetchall()
         pids = [session.info.backend_pid for session in sessions]
         idle = Memory.of(pids)
-        traffic = Traffic(words, OF_COPIES, SEED, SECONDS)
-        most, rest = traffic.run(sessions, changer, 2), Memory.of(pids)
+        traffic = Traffic(words, SEARCHES, SEED, SECONDS)
+        most, rest = traffic.run(sessions, changer), Memory.of(pids)
     tally, size = traffic.tally, copies(load_server)
     with capsys.disabled():
         print(

@@ -14,12 +14,12 @@ from typing import Any
 
 import psycopg
 
-from tests.load.memory import Memory
+from tests.load.memory import Memory, resident
 from tests.load.words import KINDS, Words
 
 Connection = psycopg.Connection[Any]
 
-CHANGES_A_VACUUM, PAUSE = 40, 0.02
+CHANGES_A_VACUUM, PAUSE, WATCH_EVERY = 40, 0.02, 0.05
 IN_ONE_SNAPSHOT = 3
 """Statements of a transaction that must all see the same."""
 
@@ -104,21 +104,24 @@ class Traffic:
                 session.execute(f"VACUUM {kind}".encode())
             time.sleep(PAUSE)
 
-    def run(self, sessions: list[Connection], changer: Connection, watch_every: float) -> Memory:
-        """All sessions at once until it is time; the most memory that those who search had together."""
+    def run(self, sessions: list[Connection], changer: Connection) -> Memory:
+        """All sessions at once until it is time; the most memory that those who search had together.
+
+        Pages that they share with the postmaster become fewer all the time, and count as at the end.
+        """
         work: list[Callable[[], None]] = [lambda: self.change(changer)]
         for number, session in enumerate(sessions):
             work.append(lambda session=session, number=number: self.search(session, number))  # type: ignore[misc]
         threads = [threading.Thread(target=part, daemon=True) for part in work]
         for thread in threads:
             thread.start()
-        most = Memory()
-        pids = [session.info.backend_pid for session in sessions]
+        most, pids = 0.0, [session.info.backend_pid for session in sessions]
         while time.monotonic() < self._until:
-            time.sleep(watch_every)
-            most = max(most, Memory.of(pids), key=lambda memory: memory.own_and_files)
+            time.sleep(WATCH_EVERY)
+            most = max(most, resident(pids))
+        now = Memory.of(pids)
         for thread in threads:
             thread.join(60)
         hanging = sum(thread.is_alive() for thread in threads)
         assert not hanging, f"{hanging} sessions do not end"
-        return most
+        return now._replace(anon=most - now.inherited)

@@ -171,6 +171,3 @@ STATEMENTS = {
 }
 SEARCHES = [(kind, search) for search in STATEMENTS for kind in KINDS]
 """All ways to search."""
-_OF_CODES = {"multi_head", "scaled_dot", "questions", "candidates", "gat_search"}
-OF_COPIES = [(k, s) for k, s in SEARCHES if k in ("plain", "float32") or s in _OF_CODES]
-"""Those that need not read a table whose copy holds codes."""
