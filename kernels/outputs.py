@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import F32, F64, Checkpoint, Floats, by_heads, spans, uninterrupted
+from .arrays import F32, F64, Checkpoint, Floats, spans, uninterrupted
 from .attend import attend, no_positions
 from .batch import (
-    ManyQueries,
     Settings,
     check_heads_of_values,
     check_queries,
@@ -24,20 +22,15 @@ from .keyset import KeySet, as_keyset
 from .linear.state import KernelState
 from .mechanism import weighted_sum
 from .positions import Positions
-from .softmax import State, merge
+from .products import SINGLE, by_head, states, summed
+from .softmax import State
 from .weights import BatchWeights
-
-_TABLE_BYTES = 2 * 1024 * 1024
-"""Weights of a block of queries and a block of keys, the sums of which are kept, not the weights."""
-
-_QUERIES = 256
-"""Queries of a block: enough for matrix products at full speed."""
 
 _ASKED = 1024
 """Queries that are put to a state at once."""
 
-SINGLE, _DOUBLE = 20.0, 1e6
-"""Logits up to which float32, and beyond it float64, keeps weights to 1e-5 in a matrix product."""
+_DOUBLE = 1e6
+"""Logits up to which float64 keeps weights to 1e-5 in a matrix product."""
 
 
 @dataclass
@@ -96,7 +89,8 @@ def outputs(
     elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, SINGLE):
         yield from _by_state(settings, queries, keys, held, checkpoint)
     elif within_range(settings, queries, keys, _DOUBLE):
-        yield from _by_products(settings, queries, keys, held, entropy, checkpoint)
+        for state in states(settings, queries, keys, held, entropy, checkpoint):
+            yield _of_sums(state, entropy)
     else:
         for row in range(len(queries)):
             yield _of_one(settings, queries[row], keys, held, place and place(row), ids, columns, checkpoint)
@@ -178,74 +172,10 @@ def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet) -> Outp
     return Outputs(output, _entropies_of_kind(settings, table), lse, np.zeros(table.shape[1], bool))
 
 
-def _by_products(
-    settings: Settings, queries: Floats, keys: KeySet, values: KeySet, entropy: bool, checkpoint: Checkpoint
-) -> Iterator[Outputs]:
-    """Blocks of queries whose logits are matrix products."""
-    n, heads = len(keys), settings.heads
-    single = within_range(settings, queries, keys, SINGLE)
-    dtype = np.float32 if single else np.float64
-    for start in range(0, len(queries), _QUERIES):
-        many = ManyQueries(settings, queries[start : start + _QUERIES], dtype)
-        step = max(1, _TABLE_BYTES // (np.dtype(dtype).itemsize * heads * len(many)))
-        table = np.empty((heads, len(many), min(step, n)), dtype)
-        parts = (
-            _of_some_keys(
-                settings, many, keys, values, slice(first, min(first + step, n)), table, entropy, checkpoint
-            )
-            for first in range(0, n, step)
-        )
-        yield _of_sums(reduce(merge, parts), entropy)
-
-
-def _of_some_keys(
-    settings: Settings,
-    many: ManyQueries,
-    keys: KeySet,
-    values: KeySet,
-    some: slice,
-    table: Floats,
-    entropy: bool,
-    checkpoint: Checkpoint,
-) -> State:
-    """The softmax (H, b) over a slice of the keys with the output (H, b, w).
-
-    Where the entropy is wanted, the sum of the logits is a last column of it. table: memory for logits or
-    kernels.
-    """
-    weights, width = table[:, :, : some.stop - some.start], keys.shape[1]
-    for span in spans(weights.shape[2], 4 * width):
-        block = keys[some.start + span.start : some.start + span.stop]
-        many.products(block.astype(table.dtype, copy=False), weights[:, :, span])
-        checkpoint()
-    logits = _logits(settings, weights) if entropy else None
-    if settings.mechanism.kernel:
-        maximum = np.zeros(weights.shape[:2])
-    else:
-        maximum = weights.max(axis=2)
-        weights -= maximum[:, :, None]
-        np.exp(weights, out=weights)
-    total = weights.sum(axis=2, dtype=np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        output = _summed(settings.heads, weights, values, some.start)
-    if logits is None:
-        return State(maximum, total, output)
-    logits *= weights
-    of_logits = logits.sum(axis=2, dtype=np.float64)
-    return State(maximum, total, np.concatenate([output, of_logits[:, :, None]], axis=2))
-
-
-def _logits(settings: Settings, table: Floats) -> Floats:
-    """The logits of a table of them, or of kernels."""
-    if settings.mechanism.kernel:
-        return np.asarray(np.log(np.maximum(table, np.finfo(table.dtype).tiny)))
-    return table.copy()
-
-
 def _of_sums(state: State, entropy: bool) -> Outputs:
-    """The outputs of a softmax over all keys, with the output that `_of_some_keys` gives."""
+    """The outputs of a softmax over all keys, with the output that `states` gives."""
     assert state.output is not None
-    means, entropies = state.output * (1 / state.total)[:, :, None].astype(state.output.dtype), None
+    means, entropies = state.output / state.total[:, :, None], None
     lse = np.ascontiguousarray(state.lse.T)
     if entropy:
         entropies = np.maximum(lse - means[:, :, -1].T, 0)
@@ -273,10 +203,10 @@ def _aggregated(settings: Settings, table: Floats, values: KeySet) -> F32:
     """Outputs (b, d_v) of weights (H, b, n) and values (n, d_v)."""
     with np.errstate(over="ignore", invalid="ignore"):
         if settings.mechanism.aggregate is weighted_sum:
-            output = _joined(_summed(settings.heads, table, values, 0))
+            output = _joined(summed(settings.heads, table, values, 0))
         else:
-            by_head = _by_head(settings.heads, values.dense(), table.dtype)
-            output = _joined(settings.mechanism.aggregate(table, by_head, settings.options))
+            slices = by_head(settings.heads, values.dense(), table.dtype)
+            output = _joined(settings.mechanism.aggregate(table, slices, settings.options))
     return finite(output)
 
 
@@ -285,24 +215,6 @@ def finite(output: F32) -> F32:
     if not np.isfinite(output).all():
         raise NumericOverflow("an output overflows single precision", "Scale the vectors or the values down.")
     return output
-
-
-def _summed(heads: int, table: Floats, values: KeySet, first: int) -> Floats:
-    """Sums (H, b, w) by weights (H, b, c) of the values from index `first` on, block by block.
-
-    Values in a copy that all share stay there.
-    """
-    output = np.zeros((*table.shape[:2], values.shape[1] // heads), table.dtype)
-    for span in spans(table.shape[2], 4 * values.shape[1]):
-        block = values[first + span.start : first + span.stop]
-        output += table[:, :, span] @ _by_head(heads, block, table.dtype)
-    return output
-
-
-def _by_head(heads: int, values: F32, dtype: npt.DTypeLike) -> Floats:
-    """Values (n, d_v) by heads (H, n, w)."""
-    by_head: Floats = by_heads(values.astype(dtype, copy=False), heads).transpose(1, 0, 2)
-    return by_head
 
 
 def _joined(output: Floats) -> F32:

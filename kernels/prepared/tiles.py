@@ -9,7 +9,7 @@ from ..batch import Settings, longest_key
 from ..core.dot import DOT_FEATURES, dot_factor
 from ..mechanism import Features, MakeScoreKeys
 from ..native import tiles
-from ..outputs import SINGLE
+from ..products import SINGLE
 from .stored import Both, Stored
 
 

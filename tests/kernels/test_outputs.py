@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ordered import sample as sample_one
 from plain import PLAIN, TWINS
-from ruattn_fdw.kernels import outputs as module
+from ruattn_fdw.kernels import products
 from ruattn_fdw.kernels.arrays import BLOCK_BYTES
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow
@@ -87,8 +87,8 @@ def test_blocks_of_queries_and_keys_do_not_change_the_outputs(monkeypatch, name,
     queries, keys, values = sample(m=20, size=size)
     settings = Settings(find(name), 24, 2)
     whole = joined(outputs(settings, queries, keys, values))
-    monkeypatch.setattr(module, "_QUERIES", 3)
-    monkeypatch.setattr(module, "_TABLE_BYTES", 4 * 2 * 3 * 7)
+    monkeypatch.setattr(products, "_QUERIES", 3)
+    monkeypatch.setattr(products, "_TABLE_BYTES", 4 * 2 * 3 * 7)
     blocks = list(outputs(settings, queries, keys, values))
     assert [len(block) for block in blocks] == [3] * 6 + [2]
     for one, other in zip(joined(blocks), whole, strict=True):
