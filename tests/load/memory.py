@@ -34,7 +34,7 @@ class Memory(NamedTuple):
 
 
 def resident(pids: Sequence[int]) -> float:
-    """MiB of their own and of what they share with the postmaster, counted for each: it is read in no time."""
+    """MiB of their own and, counted for each, of what they share with the postmaster: read in no time."""
     kilobytes = 0
     for pid in pids:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
