@@ -23,7 +23,7 @@ CONNECTIONS, SECONDS = 50, 60
 WORKING = 18
 """MiB that a session may hold of its own beyond what it does when it waits after its first search.
 
-All are in the midst of a search at any time, with two of them on a core: scores, addresses, rows of an answer.
+All are in the midst of a search at any time, while two of them run: scores, addresses, rows of an answer.
 """
 TINY = "SELECT id FROM mha_search WHERE table_name = 'tiny' AND query_id = 0 AND k = 1"
 
