@@ -85,7 +85,8 @@ def _logits(settings: Settings, table: Floats) -> Floats:
     """The logits of a table of them, or of kernels."""
     if settings.mechanism.kernel:
         return np.asarray(np.log(np.maximum(table, np.finfo(table.dtype).tiny)))
-    return table.copy()
+    logits: Floats = table.copy()
+    return logits
 
 
 def summed(heads: int, table: Floats, values: KeySet, first: int) -> Floats:

@@ -147,7 +147,8 @@ class Copy:
             with_vector = np.flatnonzero(known >= 0)
             self._entry_of = np.full(len(self.ids), -1, np.int32)
             self._entry_of[known[with_vector]] = with_vector
-        return self._entry_of[slots]
+        entries: np.ndarray = self._entry_of[slots]
+        return entries
 
     def forget(self) -> None:
         """Give up what can be had from the file again."""
