@@ -74,8 +74,8 @@ class Rows:
     def find(self, row_id: int | str) -> np.ndarray:
         """The indexes of the rows with this id."""
         if self.names is None:
-            assert isinstance(row_id, int)
-            return places_of(self.ids, row_id, ascending=self._ascending)
+            # queries of a table have ids of numpy's
+            return places_of(self.ids, int(row_id), ascending=self._ascending)
         return np.array([place for place, name in enumerate(self.names) if name == row_id], np.intp)
 
 
