@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import F64, TINY32
+from ..arrays import F64
+from ..native import rank
 from ..softmax import State
 from .estimate import TooManyError
 
@@ -45,21 +46,9 @@ def least_of_best(exact: F64, softmax: Softmax, k: int) -> float:
 
 def settle_order(exact: F64, softmax: Softmax, k: int) -> None:
     """Raise TooManyError unless the order of the first k rows by exact logits (H, c) is certain."""
-    heads = len(exact)
-    if heads == 1:
+    if len(exact) == 1:
         return
-    weights = np.exp(softmax.log_weights(exact, 0))
-    scores = weights.sum(axis=0) / heads
-    order = np.argsort(-scores)
-    ahead = np.concatenate([order[: k - 1], np.repeat(order[k - 1], len(order) - k)])
-    behind = order[1:]
-    doubt = np.expm1(softmax.off + _CLOSE)
-    # the order of two rows is certain that are apart wherever in its bounds the log-sum-exp is
-    apart = np.abs(scores[ahead] - scores[behind]) * heads > doubt @ np.abs(
-        weights[:, ahead] - weights[:, behind]
-    )
-    seen, gone = scores * (1 - doubt.max()) > TINY32, scores * (1 + doubt.max()) < TINY32
-    decided = (seen[ahead] & seen[behind] & apart) | (gone[behind] & (seen | gone)[ahead])
-    decided |= (exact[:, ahead] == exact[:, behind]).all(axis=0)
-    if not decided.all():
+    doubt = np.expm1(softmax.off + _CLOSE)[None]
+    maximum, total = np.asarray(softmax.state.maximum, np.float64)[None], softmax.state.total[None]
+    if not rank.settled(exact, maximum, total, doubt, k):
         raise TooManyError("scores closer than the normalisers of the heads are known")

@@ -223,7 +223,137 @@ module_best(PyObject *self, PyObject *args)
 							  views[4]->buf, views[5]->buf, views[6]->buf, views[7], views[8]->buf}, k));
 }
 
+/* ---- settled(logits, maximum, total, doubt, k) ---- */
+
+/* Rows by their scores, of which each head's weight may be off by its doubt, relative. */
+typedef struct Doubtful
+{
+	const Py_buffer *logits;
+	const double *doubt;
+	double	   *weights;		/* (H, c) */
+	double		most;			/* of the doubts */
+} Doubtful;
+
+typedef struct Scored
+{
+	double		score;
+	Py_ssize_t	row;
+} Scored;
+
+static int
+by_score(const void *left, const void *right)
+{
+	const double a = ((const Scored *) left)->score;
+	const double b = ((const Scored *) right)->score;
+
+	return (a < b) - (a > b);
+}
+
+static void
+score_rows(const Doubtful *d, const double *maximum, const double *total, Scored *scored)
+{
+	const Py_ssize_t count = d->logits->shape[1];
+
+	for (Py_ssize_t i = 0; i < count; i++)
+		scored[i] = (Scored) {0, i};
+	for (Py_ssize_t h = 0; h < d->logits->shape[0]; h++)
+		for (Py_ssize_t i = 0; i < count; i++)
+		{
+			const double weight = exp(row_of(d->logits, h)[i] - maximum[h]) / total[h];
+
+			d->weights[h * count + i] = weight;
+			scored[i].score += weight / d->logits->shape[0];
+		}
+}
+
+/* Whether both scores can be told from 0, and their order is one wherever in their doubts the weights are. */
+static int
+are_apart(const Doubtful *d, const Scored *ahead, const Scored *behind)
+{
+	const Py_ssize_t heads = d->logits->shape[0];
+	const Py_ssize_t count = d->logits->shape[1];
+	double		doubt = 0;
+
+	for (Py_ssize_t h = 0; h < heads; h++)
+		doubt += d->doubt[h] * fabs(d->weights[h * count + ahead->row] - d->weights[h * count + behind->row]);
+	return behind->score * (1 - d->most) > FLT_MIN && (ahead->score - behind->score) * heads > doubt;
+}
+
+static int
+are_equal(const Doubtful *d, Py_ssize_t a, Py_ssize_t b)
+{
+	for (Py_ssize_t h = 0; h < d->logits->shape[0]; h++)
+		if (row_of(d->logits, h)[a] != row_of(d->logits, h)[b])
+			return 0;
+	return 1;
+}
+
+/* Whether the order of a row and one with no larger score is certain. Scores below FLT_MIN count 0. */
+static int
+is_certain(const Doubtful *d, const Scored *ahead, const Scored *behind)
+{
+	const int	gone = behind->score * (1 + d->most) < FLT_MIN;
+	const int	told = ahead->score * (1 - d->most) > FLT_MIN || ahead->score * (1 + d->most) < FLT_MIN;
+
+	return are_apart(d, ahead, behind) || (gone && told) || are_equal(d, ahead->row, behind->row);
+}
+
+static int
+is_settled(Doubtful *d, const double *maximum, const double *total, Py_ssize_t k)
+{
+	const Py_ssize_t count = d->logits->shape[1];
+	Scored	   *scored = malloc((count + 1) * sizeof(Scored));
+	int			settled = 1;
+
+	d->weights = malloc((d->logits->shape[0] * count + 1) * sizeof(double));
+	if (scored == NULL || d->weights == NULL)
+	{
+		PyErr_NoMemory();
+		settled = -1;
+	}
+	else
+	{
+		score_rows(d, maximum, total, scored);
+		qsort(scored, count, sizeof(Scored), by_score);
+		for (Py_ssize_t i = 1; i < count && settled; i++)
+			settled = is_certain(d, &scored[i < k ? i - 1 : k - 1], &scored[i]);
+	}
+	free(d->weights);
+	free(scored);
+	return settled;
+}
+
+static PyObject *
+module_settled(PyObject *self, PyObject *args)
+{
+	PyObject   *given[4];
+	const Py_buffer *views[4];
+	Matrices	held = {.held = 0};
+	Doubtful	doubtful = {.most = 0};
+	Py_ssize_t	k;
+	int			settled = -1;
+
+	if (!PyArg_ParseTuple(args, "OOOOn:settled", &given[0], &given[1], &given[2], &given[3], &k))
+		return NULL;
+	for (int i = 0; i < 4; i++)
+		if ((views[i] = hold(&held, given[i], "logits, maximum, total and doubt", "d", 0)) == NULL)
+			return finish(&held, 0);
+	if (k < 1 || !has_shape(views[1], 1, views[0]->shape[0]) || !has_shape(views[2], 1, views[0]->shape[0]) ||
+		!has_shape(views[3], 1, views[0]->shape[0]))
+		return finish(&held, refuse("logits (H, c), maximum, total and doubt (1, H) do not fit"));
+	doubtful.logits = views[0];
+	doubtful.doubt = views[3]->buf;
+	for (Py_ssize_t h = 0; h < views[0]->shape[0]; h++)
+		if (isnan(doubtful.doubt[h]) || doubtful.doubt[h] > doubtful.most)
+			doubtful.most = doubtful.doubt[h];
+	settled = is_settled(&doubtful, views[1]->buf, views[2]->buf, k);
+	let_go(&held);
+	return settled < 0 ? NULL : PyBool_FromLong(settled);
+}
+
 static PyMethodDef methods[] = {
+	{"settled", module_settled, METH_VARARGS,
+	"settled(logits, maximum, total, doubt, k): whether the order of the first k rows is certain"},
 	{"state", module_state, METH_VARARGS,
 	"state(logits, maximum, total): the largest logit of each head, and the sum of exp(logit - maximum); "
 	"returns the largest magnitude"},

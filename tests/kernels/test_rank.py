@@ -86,3 +86,42 @@ def test_arrays_that_do_not_fit_are_refused(wrong):
 def test_a_state_without_room_is_refused():
     with pytest.raises(ValueError, match="do not fit"):
         rank.state(np.zeros((2, 4)), np.zeros((1, 2)), np.zeros((1, 1)))
+
+
+def certain(logits, whole, doubt, k):
+    """Whether rows in order are told apart, whatever their weights are, which are off by a doubt a head."""
+    weights = np.exp(logits - whole.maximum[:, None]) / whole.total[:, None]
+    scores = weights.mean(axis=0)
+    order = np.argsort(-scores)
+    for place in range(1, len(order)):
+        a, b = order[min(place, k) - 1], order[place]
+        apart = np.abs(scores[a] - scores[b]) > (doubt * np.abs(weights[:, a] - weights[:, b])).mean()
+        seen = scores[[a, b]] * (1 - doubt.max()) > 2.0**-126
+        gone = scores[[a, b]] * (1 + doubt.max()) < 2.0**-126
+        told = (seen.all() and apart) or ((seen[0] or gone[0]) and gone[1])
+        if not told and (logits[:, a] != logits[:, b]).any():
+            return False
+    return True
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 30.0, 300.0])
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_an_order_is_settled_where_no_doubt_can_change_it(size, k):
+    answers = []
+    for seed in range(60):
+        random = np.random.RandomState(seed)
+        logits = size * random.standard_normal((3, 12))
+        logits[:, 5] = logits[:, 2]
+        doubt = 10.0 ** random.uniform(-9, 0, 3)
+        whole = state_of(logits)
+        answers.append(rank.settled(logits, whole.maximum[None], whole.total[None], doubt[None], k))
+        assert answers[-1] == certain(logits, whole, doubt, k)
+    assert size != 1.0 or 0 < sum(answers) < len(answers)
+
+
+def test_nothing_is_settled_by_what_is_no_number():
+    logits, whole = np.array([[1.0, 2.0], [1.0, 2.0]]), State(np.array([2.0, 2.0]), np.ones(2))
+    for doubt in ([0.0, np.nan], [np.nan, 0.0]):
+        assert not rank.settled(logits, whole.maximum[None], whole.total[None], np.array([doubt]), 1)
+    with pytest.raises(ValueError, match="do not fit"):
+        rank.settled(logits, whole.maximum[None], whole.total[None], np.zeros((1, 3)), 1)
