@@ -22,24 +22,13 @@ class Softmax:
     state: State
     off: F64
 
-    def log_weights(self, logits: F64, sign: int) -> F64:
-        """Logarithms (H, c) of weights, at most for a sign of 1, at least for -1."""
-        shift = np.log(self.state.total) - sign * self.off
-        result: F64 = logits - self.state.maximum[:, None] - shift[:, None]
-        return result
-
-
-def log_scores(logits: F64, softmax: Softmax, sign: int) -> F64:
-    """Logarithms (c,) of scores of logits (H, c), at most for a sign of 1, at least for -1."""
-    logs = softmax.log_weights(logits, sign)
-    largest = logs.max(axis=0)
-    result: F64 = largest + np.log(np.exp(logs - largest).sum(axis=0) / len(logs))
-    return result
-
 
 def least_of_best(exact: F64, softmax: Softmax, k: int) -> float:
     """The least that the logarithm of the k-th best score can be, given logits (H, c) of c >= k rows."""
-    scores = log_scores(exact, softmax, -1)
+    shift = np.log(softmax.state.total) + softmax.off
+    logs = exact - softmax.state.maximum[:, None] - shift[:, None]
+    largest = logs.max(axis=0)
+    scores = largest + np.log(np.exp(logs - largest).sum(axis=0) / len(logs))
     least = float(np.partition(scores, len(scores) - k)[len(scores) - k])
     return least - _CLOSE * (abs(least) + 1)
 
