@@ -82,6 +82,20 @@ finish(Matrices *held, int done)
 	return done ? Py_NewRef(Py_None) : NULL;
 }
 
+/* Logits (H, c) of some keys, and the softmax over all, of each head. */
+typedef struct Whole
+{
+	const Py_buffer *logits;
+	const double *maximum;
+	const double *total;
+} Whole;
+
+static double
+weight_of(const Whole *whole, Py_ssize_t head, int64_t row)
+{
+	return exp(row_of(whole->logits, head)[row] - whole->maximum[head]) / whole->total[head];
+}
+
 /* ---- best(logits, ids, maximum, total, order, score, logit, head_scores, lse) ---- */
 
 typedef struct Ranked
@@ -95,10 +109,8 @@ typedef struct Ranked
 
 typedef struct Answer
 {
-	const Py_buffer *logits;
+	Whole		whole;
 	const int64_t *ids;
-	const double *maximum;
-	const double *total;
 	int64_t    *order;
 	float	   *score;
 	float	   *logit;
@@ -119,18 +131,12 @@ compare(const void *left, const void *right)
 	return (a->id > b->id) - (a->id < b->id);
 }
 
-static double
-weight_of(const Answer *answer, Py_ssize_t head, int64_t row)
-{
-	return exp(row_of(answer->logits, head)[row] - answer->maximum[head]) / answer->total[head];
-}
-
 /* One softmax orders rows as its logits do; a mean of several is taken as its logarithm, see `_log_or_below`. */
 static void
 set_keys(Ranked *ranked, const Answer *answer)
 {
-	const Py_ssize_t heads = answer->logits->shape[0];
-	const Py_ssize_t count = answer->logits->shape[1];
+	const Py_ssize_t heads = answer->whole.logits->shape[0];
+	const Py_ssize_t count = answer->whole.logits->shape[1];
 	double		highest = 0;
 
 	for (Py_ssize_t i = 0; i < count; i++)
@@ -140,8 +146,8 @@ set_keys(Ranked *ranked, const Answer *answer)
 
 		for (Py_ssize_t h = 0; h < heads; h++)
 		{
-			logit += row_of(answer->logits, h)[i];
-			score += weight_of(answer, h, i);
+			logit += row_of(answer->whole.logits, h)[i];
+			score += weight_of(&answer->whole, h, i);
 		}
 		ranked[i] = (Ranked) {logit / heads, (float) (logit / heads), answer->ids[i], i, score / heads};
 		highest = fmax(highest, ranked[i].key);
@@ -169,15 +175,15 @@ write_best(const Ranked *ranked, const Answer *answer, Py_ssize_t k)
 		answer->order[i] = ranked[i].row;
 		answer->logit[i] = ranked[i].logit;
 		answer->score[i] = last = score > last ? last : score;
-		for (Py_ssize_t h = 0; h < answer->logits->shape[0]; h++)
-			((float *) row_of(answer->head_scores, h))[i] = (float) weight_of(answer, h, ranked[i].row);
+		for (Py_ssize_t h = 0; h < answer->whole.logits->shape[0]; h++)
+			((float *) row_of(answer->head_scores, h))[i] = (float) weight_of(&answer->whole, h, ranked[i].row);
 	}
 }
 
 static int
 rank(const Answer *answer, Py_ssize_t k)
 {
-	const Py_ssize_t count = answer->logits->shape[1];
+	const Py_ssize_t count = answer->whole.logits->shape[1];
 	Ranked	   *ranked = malloc((count + 1) * sizeof(Ranked));
 
 	if (ranked == NULL)
@@ -188,8 +194,8 @@ rank(const Answer *answer, Py_ssize_t k)
 	set_keys(ranked, answer);
 	qsort(ranked, count, sizeof(Ranked), compare);
 	write_best(ranked, answer, k);
-	for (Py_ssize_t h = 0; h < answer->logits->shape[0]; h++)
-		answer->lse[h] = answer->maximum[h] + log(answer->total[h]);
+	for (Py_ssize_t h = 0; h < answer->whole.logits->shape[0]; h++)
+		answer->lse[h] = answer->whole.maximum[h] + log(answer->whole.total[h]);
 	free(ranked);
 	return 1;
 }
@@ -219,7 +225,7 @@ module_best(PyObject *self, PyObject *args)
 		!has_shape(views[5], 1, k) || !has_shape(views[6], 1, k) || !has_shape(views[7], heads, k) || !has_shape(views[8], 1, heads))
 		return finish(&held, refuse("logits (H, c), ids (1, c), maximum, total and lse (1, H), "
 									"order, score and logit (1, k) and head_scores (H, k) do not fit"));
-	return finish(&held, rank(&(Answer) {views[0], views[1]->buf, views[2]->buf, views[3]->buf,
+	return finish(&held, rank(&(Answer) {{views[0], views[2]->buf, views[3]->buf}, views[1]->buf,
 							  views[4]->buf, views[5]->buf, views[6]->buf, views[7], views[8]->buf}, k));
 }
 
@@ -228,7 +234,7 @@ module_best(PyObject *self, PyObject *args)
 /* Rows by their scores, of which each head's weight may be off by its doubt, relative. */
 typedef struct Doubtful
 {
-	const Py_buffer *logits;
+	Whole		whole;
 	const double *doubt;
 	double	   *weights;		/* (H, c) */
 	double		most;			/* of the doubts */
@@ -250,19 +256,19 @@ by_score(const void *left, const void *right)
 }
 
 static void
-score_rows(const Doubtful *d, const double *maximum, const double *total, Scored *scored)
+score_rows(const Doubtful *d, Scored *scored)
 {
-	const Py_ssize_t count = d->logits->shape[1];
+	const Py_ssize_t count = d->whole.logits->shape[1];
 
 	for (Py_ssize_t i = 0; i < count; i++)
 		scored[i] = (Scored) {0, i};
-	for (Py_ssize_t h = 0; h < d->logits->shape[0]; h++)
+	for (Py_ssize_t h = 0; h < d->whole.logits->shape[0]; h++)
 		for (Py_ssize_t i = 0; i < count; i++)
 		{
-			const double weight = exp(row_of(d->logits, h)[i] - maximum[h]) / total[h];
+			const double weight = weight_of(&d->whole, h, i);
 
 			d->weights[h * count + i] = weight;
-			scored[i].score += weight / d->logits->shape[0];
+			scored[i].score += weight / d->whole.logits->shape[0];
 		}
 }
 
@@ -270,8 +276,8 @@ score_rows(const Doubtful *d, const double *maximum, const double *total, Scored
 static int
 are_apart(const Doubtful *d, const Scored *ahead, const Scored *behind)
 {
-	const Py_ssize_t heads = d->logits->shape[0];
-	const Py_ssize_t count = d->logits->shape[1];
+	const Py_ssize_t heads = d->whole.logits->shape[0];
+	const Py_ssize_t count = d->whole.logits->shape[1];
 	double		doubt = 0;
 
 	for (Py_ssize_t h = 0; h < heads; h++)
@@ -282,8 +288,8 @@ are_apart(const Doubtful *d, const Scored *ahead, const Scored *behind)
 static int
 are_equal(const Doubtful *d, Py_ssize_t a, Py_ssize_t b)
 {
-	for (Py_ssize_t h = 0; h < d->logits->shape[0]; h++)
-		if (row_of(d->logits, h)[a] != row_of(d->logits, h)[b])
+	for (Py_ssize_t h = 0; h < d->whole.logits->shape[0]; h++)
+		if (row_of(d->whole.logits, h)[a] != row_of(d->whole.logits, h)[b])
 			return 0;
 	return 1;
 }
@@ -299,13 +305,13 @@ is_certain(const Doubtful *d, const Scored *ahead, const Scored *behind)
 }
 
 static int
-is_settled(Doubtful *d, const double *maximum, const double *total, Py_ssize_t k)
+is_settled(Doubtful *d, Py_ssize_t k)
 {
-	const Py_ssize_t count = d->logits->shape[1];
+	const Py_ssize_t count = d->whole.logits->shape[1];
 	Scored	   *scored = malloc((count + 1) * sizeof(Scored));
 	int			settled = 1;
 
-	d->weights = malloc((d->logits->shape[0] * count + 1) * sizeof(double));
+	d->weights = malloc((d->whole.logits->shape[0] * count + 1) * sizeof(double));
 	if (scored == NULL || d->weights == NULL)
 	{
 		PyErr_NoMemory();
@@ -313,7 +319,7 @@ is_settled(Doubtful *d, const double *maximum, const double *total, Py_ssize_t k
 	}
 	else
 	{
-		score_rows(d, maximum, total, scored);
+		score_rows(d, scored);
 		qsort(scored, count, sizeof(Scored), by_score);
 		for (Py_ssize_t i = 1; i < count && settled; i++)
 			settled = is_certain(d, &scored[i < k ? i - 1 : k - 1], &scored[i]);
@@ -329,7 +335,7 @@ module_settled(PyObject *self, PyObject *args)
 	PyObject   *given[4];
 	const Py_buffer *views[4];
 	Matrices	held = {.held = 0};
-	Doubtful	doubtful = {.most = 0};
+	Doubtful	doubtful;
 	Py_ssize_t	k;
 	int			settled = -1;
 
@@ -341,12 +347,11 @@ module_settled(PyObject *self, PyObject *args)
 	if (k < 1 || !has_shape(views[1], 1, views[0]->shape[0]) || !has_shape(views[2], 1, views[0]->shape[0]) ||
 		!has_shape(views[3], 1, views[0]->shape[0]))
 		return finish(&held, refuse("logits (H, c), maximum, total and doubt (1, H) do not fit"));
-	doubtful.logits = views[0];
-	doubtful.doubt = views[3]->buf;
+	doubtful = (Doubtful) {.whole = {views[0], views[1]->buf, views[2]->buf}, .doubt = views[3]->buf};
 	for (Py_ssize_t h = 0; h < views[0]->shape[0]; h++)
 		if (isnan(doubtful.doubt[h]) || doubtful.doubt[h] > doubtful.most)
 			doubtful.most = doubtful.doubt[h];
-	settled = is_settled(&doubtful, views[1]->buf, views[2]->buf, k);
+	settled = is_settled(&doubtful, k);
 	let_go(&held);
 	return settled < 0 ? NULL : PyBool_FromLong(settled);
 }
