@@ -38,9 +38,11 @@ def run(options: argparse.Namespace) -> None:
     with connect_to_read(conninfo_of(options)) as connection:
         figure = PICTURES[options.picture](connection, options)
     try:
-        save(figure, options.file)
+        without = save(figure, options.file)
     except OSError as error:
         raise ServerError(f"cannot write {options.file}: {error.strerror}") from error
+    if without:
+        print(f"drawn as boxes, for no font here has them: {without}", file=sys.stderr)
     print(options.file)
 
 

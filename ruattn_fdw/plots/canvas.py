@@ -16,6 +16,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from ruattn_fdw.plots import fonts
+
 BLUE, RED, INK, MUTED, FAINT = "#31688e", "#b5452c", "#222222", "#6b6f73", "#c8ccd0"
 SHADES, SIGNED_SHADES = "Blues", "RdBu"
 """Colour maps of weights, and of weights with a sign."""
@@ -41,11 +43,16 @@ def page(width: float, height: float, title: str, subtitle: str) -> tuple[Figure
     return figure, body
 
 
-def save(figure: Figure, file: Path) -> None:
-    """Write the picture; the same picture gives the same bytes."""
+def save(figure: Figure, file: Path) -> str:
+    """Write the picture, the same bytes for the same picture; what comes back are letters drawn as boxes.
+
+    In an SVG text stays text: it can be found and read aloud, and whoever shows it has the fonts.
+    """
     fixed = {"Date": None} if file.suffix == ".svg" else {"Software": None}
-    with mpl.rc_context({"svg.hashsalt": "ruattn"}):
+    without = fonts.use_installed(figure)
+    with mpl.rc_context({"svg.hashsalt": "ruattn", "svg.fonttype": "none"}), fonts.missing_allowed():
         figure.savefig(file, format=file.suffix[1:], dpi=DPI, metadata=fixed)
+    return "" if file.suffix == ".svg" else without
 
 
 def bare(axes: Axes, *kept: str) -> None:
@@ -58,10 +65,11 @@ def bare(axes: Axes, *kept: str) -> None:
 def short(text: str, inches: float, size: float = 8) -> str:
     """A label on one line, cut where it is wider than so many inches in type of that size."""
     whole = " ".join(text.split())
-    font = FontProperties(size=size)
+    font = FontProperties(family=fonts.families(whole[:MOST_LETTERS]), size=size)
 
     def wide(line: str) -> bool:
-        return text_to_path.get_text_width_height_descent(line, font, ismath=False)[0] > 72 * inches
+        with fonts.missing_allowed():
+            return text_to_path.get_text_width_height_descent(line, font, ismath=False)[0] > 72 * inches
 
     def cut(end: int) -> str:
         return whole[:end].rstrip(" ,;") + "\N{HORIZONTAL ELLIPSIS}"
@@ -73,10 +81,10 @@ def short(text: str, inches: float, size: float = 8) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits, as a share of 1 reads best: 0.0123, or 1.2e-05."""
+    """Three digits, as a share of 1 reads best: 0.0120, or 1.2e-05."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
+    return f"{value:#.3g}".rstrip(".") if abs(value) >= 1e-4 else f"{value:.1e}"
 
 
 def shade(shades: ScalarMappable, value: float) -> Colour:

@@ -50,17 +50,20 @@ def draw(spreads: list[Spread], asked: str) -> Figure:
     height = ROW * len(ordered) + 1.1
     figure, body = canvas.page(WIDTH, height, "How spread the attention is: entropy of the weights", asked)
     axes = body.subplots()
-    most = float(np.log(max(spread.rows for spread in ordered)))
+    rows = max(spread.rows for spread in ordered)
+    # one row alone has no entropy, and a scale of its own
+    most = float(np.log(max(rows, 2)))
     for place, spread in enumerate(ordered):
         _line(axes, place, spread, most)
-    axes.axvline(most, color=canvas.RED, linewidth=1, linestyle="--")
     top: dict[str, Any] = {"y": len(ordered) - 0.3, "ha": "right", "fontsize": 8}
-    axes.text(most, s=f"ln {np.exp(most):,.0f}: all rows alike ", color=canvas.RED, **top)
+    if rows > 1:
+        axes.axvline(most, color=canvas.RED, linewidth=1, linestyle="--")
+        axes.text(most, s=f"ln {rows:,}: all rows alike ", color=canvas.RED, **top)
     axes.text(1.1 * most, s="H", color=canvas.MUTED, **top)
     axes.text(1.27 * most, s="rows, e$^H$", color=canvas.MUTED, **top)
     axes.set_yticks(range(len(ordered)), [spread.mechanism for spread in ordered])
-    axes.set(xlim=(0, 1.3 * most or 1), ylim=(-0.7, len(ordered)))
-    axes.set_xlabel("entropy H in nats: the mean of the heads (bar), a head (dot)", fontsize=8)
+    axes.set(xlim=(0, 1.3 * most), ylim=(-0.7, len(ordered)))
+    axes.set_xlabel("entropy H in nats: the mean of the heads (bar), a head (dot)", fontsize=8, x=0.5 / 1.3)
     canvas.bare(axes, "bottom")
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= most])
     axes.spines["bottom"].set_bounds(0, most)
@@ -71,7 +74,8 @@ def _line(axes: Axes, place: int, spread: Spread, most: float) -> None:
     mean = float(spread.entropy.mean())
     axes.barh(place, mean, height=0.55, color=canvas.BLUE, alpha=0.55)
     if len(spread.entropy) > 1:
-        axes.plot(spread.entropy, np.full(len(spread.entropy), place), "o", markersize=3, color=canvas.INK)
+        heads = np.full(len(spread.entropy), place)
+        axes.plot(spread.entropy, heads, "o", markersize=3, color=canvas.INK, clip_on=False)
     alike = np.exp(mean)
     for text, column in ((f"{mean:.2f}", 1.1), (f"{alike:,.0f}" if alike >= 100 else f"{alike:.1f}", 1.27)):
         axes.text(column * most, place, text, ha="right", va="center", fontsize=8, color=canvas.INK)

@@ -114,12 +114,15 @@ def draw(graph: Neighbourhood) -> Figure:
     """The rings on the left, the names with their scores on the right."""
     height = max(SIDE, LINE * (len(graph.nodes) + 3))
     figure, body = canvas.page(SIDE + NAMES, height, "Attention of a node in its graph", graph.asked)
-    rings, names = body.subplots(1, 2, width_ratios=[SIDE, NAMES])
+    left, right = body.subfigures(1, 2, width_ratios=[SIDE, NAMES])
+    # the drawing is beside the head of the list, however long that is
+    top = left.subfigures(2, 1, height_ratios=[SIDE, height - SIDE])[0] if height > SIDE else left
+    rings, names = top.subplots(), right.subplots()
     weights = [graph.nodes[node][1] for node in graph.others]
     weights += [weight for _, _, weight in graph.edges if weight is not None]
     shades = ScalarMappable(Normalize(0, max(weights, default=0) or 1), SHADES)
     _rings(rings, graph, shades)
-    bar = body.colorbar(shades, ax=rings, orientation="horizontal", fraction=0.03, aspect=40, pad=0.01)
+    bar = top.colorbar(shades, ax=rings, orientation="horizontal", fraction=0.03, aspect=40, pad=0.01)
     known = any(weight is not None for _, _, weight in graph.edges)
     lines = "a line: attention of the inner node to the outer one; " if known else ""
     bar.set_label(f"{lines}a disc: score of the node", fontsize=8)
@@ -144,7 +147,7 @@ def _rings(axes: Axes, graph: Neighbourhood, shades: ScalarMappable) -> None:
         look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "zorder": 4}
         axes.text(*at[node], str(number), color=canvas.ink_on(colour), **look)
     axes.scatter(*at[graph.centre], s=420, marker="*", color=canvas.RED, zorder=4)
-    reach = max(graph.hops.values()) + 0.15
+    reach = 1.07 * max(*graph.hops.values(), 1)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     canvas.bare(axes)
 

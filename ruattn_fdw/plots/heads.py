@@ -21,6 +21,9 @@ ROW, CELL, LABELS, SCORES = 0.27, 0.52, 3.4, 1.5
 MANY, NARROW = 16, 0.2
 """More heads than that are columns of that width, without numbers."""
 
+FEWEST = 4
+"""The key to the colours is as high as so many rows at least."""
+
 COLUMNS = ("id", "score", "head_scores", "attention_type", "num_heads", "temperature")
 
 
@@ -50,11 +53,12 @@ def draw(heads: Heads) -> Figure:
     count, width = heads.weights.shape
     map_width = max(1.5, width * (CELL if width <= MANY else NARROW))
     page_width = LABELS + map_width + SCORES + 1
-    figure, body = canvas.page(page_width, ROW * count + 0.9, "Attention weight in each head", heads.asked)
+    height = ROW * max(count, FEWEST) + 0.9
+    figure, body = canvas.page(page_width, height, "Attention weight in each head", heads.asked)
     grid, scores = body.subplots(1, 2, width_ratios=[map_width, SCORES], sharey=True)
     image = _heat_map(grid, heads)
     bar = body.colorbar(image, ax=[grid, scores], fraction=0.05, aspect=25, pad=0.02)
-    bar.set_label("weight in the head", fontsize=8)
+    bar.set_label("weight", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
     _scores(scores, heads.scores)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ruattn_fdw.asking import Connection, Search
-from ruattn_fdw.plots.canvas import number, short
+from ruattn_fdw.plots.canvas import short
 
 
 def asked(connection: Connection, search: Search) -> str:
@@ -27,5 +27,5 @@ def settings(effect: Mapping[str, Any]) -> str:
     heads = effect["num_heads"]
     words = [effect["attention_type"], f"{heads} head{'s' if heads > 1 else ''}"]
     if effect["temperature"] is not None:
-        words.append(f"temperature {number(effect['temperature'])}")
+        words.append(f"temperature {effect['temperature']:g}")
     return ", ".join(words)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -61,6 +62,12 @@ def labelled(pictures: Connection) -> Callable[..., Search]:
     return make
 
 
+def _beyond(axis: Axis) -> set[Text]:
+    """Labels of ticks that are not drawn, for they lie outside of what is shown."""
+    low, high = sorted(axis.get_view_interval())
+    return {tick.label1 for tick in axis.majorTicks if not low <= tick.get_loc() <= high}
+
+
 @pytest.fixture
 def legible() -> Callable[[Figure], list[str]]:
     """The texts of a picture, none of which lies over another or leaves the page."""
@@ -68,7 +75,9 @@ def legible() -> Callable[[Figure], list[str]]:
     def check(figure: Figure) -> list[str]:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        hidden = {label for axis in figure.findobj(Axis) for label in _beyond(axis)}
+        visible = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        shown = [text for text in visible if text not in hidden]
         texts = [text.get_text() for text in shown]
         low, high = np.array(
             [text.get_window_extent(canvas.get_renderer()).get_points() for text in shown]

@@ -30,6 +30,14 @@ def test_each_picture_is_written_as_its_suffix_says(
     assert file.read_bytes().startswith(b"\x89PNG" if file.suffix == ".png" else b"<?xml")
 
 
+def test_letters_that_are_drawn_as_boxes_are_named(
+    pictures_uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ruattn_fdw.plots.canvas.fonts.use_installed", lambda figure: "\u6ce8\u610f")
+    assert main(["plot", "heads", str(tmp_path / "picture.png"), *ROWS, "--uri", pictures_uri]) == 0
+    assert capsys.readouterr().err == "drawn as boxes, for no font here has them: \u6ce8\u610f\n"
+
+
 def test_entropy_of_every_cheap_mechanism_says_what_is_left_out(
     pictures_uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,3 +37,10 @@ def test_the_sharpest_is_on_top_and_no_text_meets_another(legible: Legible) -> N
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["flat", "a_mechanism_with_a_long_name", "sharp"]
     assert {"8.29", "4,000", "2.50", "12.2", "0.00", "1.0"} <= set(texts)
+
+
+def test_of_one_row_alone_there_is_a_picture_too(legible: Legible) -> None:
+    spreads = [entropy.Spread(name, np.zeros(2), 1) for name in ("one_mechanism", "another_mechanism")]
+    texts = legible(entropy.draw(spreads, "one row, asked by itself."))
+    assert texts.count("1.0") == 2
+    assert not any("all rows alike" in text for text in texts)

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from math import hypot, isclose
+from math import hypot, isclose, sqrt
 
 import pytest
 from matplotlib.figure import Figure
@@ -70,3 +70,21 @@ def test_nodes_lie_on_their_rings_apart_from_each_other() -> None:
 
 def test_a_node_whose_way_is_not_shown_hangs_from_the_middle() -> None:
     assert hypot(*places(0, {0: 0, 5: 2}, [])[5]) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("hops", [1, 8])
+@pytest.mark.parametrize("count", [0, 8, 59])
+def test_rings_stand_beside_the_head_of_the_list_and_all_discs_are_on_them(
+    legible: Legible, hops: int, count: int
+) -> None:
+    nodes = {node: (f"node {node}", 1 / (node + 1), min(node, hops)) for node in range(count + 1)}
+    edges = [(max(0, min(node, hops) - 1), node, 0.1) for node in range(1, count + 1)]
+    figure = graph.draw(graph.Neighbourhood(0, nodes, edges, "a chain, asked by its end."))
+    legible(figure)
+    rings = figure.axes[0].get_window_extent()
+    assert rings.y1 > figure.bbox.height - 2 * figure.dpi
+    radius = figure.dpi * sqrt(240) / 2 / 72
+    for disc in figure.axes[0].collections:
+        [[x, y]] = figure.axes[0].transData.transform(disc.get_offsets())
+        assert rings.x0 <= x - radius <= x + radius <= rings.x1
+        assert rings.y0 <= y - radius <= y + radius <= rings.y1

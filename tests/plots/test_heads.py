@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ruattn_fdw.asking import Connection, Search
-from ruattn_fdw.plots import heads
+from ruattn_fdw.plots import canvas, heads
 from ruattn_fdw.tables.mha_search import SEARCH
 
 Make, Legible = Callable[..., Search], Callable[[Figure], list[str]]
@@ -26,7 +26,7 @@ def test_rows_and_columns_are_those_of_the_search(pictures: Connection, labelled
     )
 
 
-@pytest.mark.parametrize(("num_heads", "k"), [(8, 20), (1, 1)])
+@pytest.mark.parametrize(("num_heads", "k"), [(8, 20), (2, 1), (1, 1)])
 def test_the_map_shows_each_weight(
     pictures: Connection, labelled: Make, legible: Legible, num_heads: int, k: int
 ) -> None:
@@ -67,3 +67,15 @@ def test_without_a_label_column_a_row_is_named_by_its_id(pictures: Connection) -
     )
     assert found.labels == ["25"]
     assert found.asked.endswith("documents, asked by a vector.")
+
+
+def test_numbers_of_three_digits_stand_under_each_other() -> None:
+    assert [canvas.number(value) for value in (0.25, 0.016, 1, 123, 0, -0.5, 1.2e-5)] == [
+        "0.250",
+        "0.0160",
+        "1.00",
+        "123",
+        "0",
+        "-0.500",
+        "1.2e-05",
+    ]
