@@ -114,7 +114,8 @@ def draw(graph: Neighbourhood) -> Figure:
     """The rings on the left, the names with their scores on the right."""
     height = max(SIDE, LINE * (len(graph.nodes) + 3))
     figure, body = canvas.page(SIDE + NAMES, height, "Attention of a node in its graph", graph.asked)
-    left, right = body.subfigures(1, 2, width_ratios=[SIDE, NAMES])
+    halves: Any = body.subfigures(1, 2, width_ratios=[SIDE, NAMES])
+    left, right = halves
     # the drawing is beside the head of the list, however long that is
     top = left.subfigures(2, 1, height_ratios=[SIDE, height - SIDE])[0] if height > SIDE else left
     rings, names = top.subplots(), right.subplots()
