@@ -21,7 +21,7 @@ async function ask(request, body = {}) {
   try {
     response = await fetch(`/api/${request}`, { method: "POST", headers, body: JSON.stringify(body) });
   } catch {
-    throw { message: "ruattn explore does not answer", hint: "Is it still running?" };
+    throw { message: "ruattn explore does not answer", hint: "Start it again, and open the address that it prints." };
   }
   const answer = await response.json();
   if (!response.ok) throw answer;
@@ -36,11 +36,12 @@ function showError(error) {
   byId("answer").hidden = true;
 }
 
-/** Three digits: 0.0123, or 1.2e-5 for what is smaller than 0.0001. */
-function short(value) {
+/** So many digits: 0.0120 with three, or 1.2e-5 for what begins behind more than three zeros. */
+function short(value, digits = 3) {
   if (value === null) return "";
   if (value === 0) return "0";
-  return Math.abs(value) >= 1e-4 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+  if (Math.abs(value) >= 1000) return value.toFixed(0);
+  return Math.abs(value) >= 10 ** -(digits + 1) ? value.toPrecision(digits) : value.toExponential(1);
 }
 
 function relation() {
@@ -78,6 +79,7 @@ function describeMechanism() {
 
 /** The columns that name a row of the table, and a first row to ask by. */
 async function chooseTable() {
+  byId("ids").hidden = relation().id_column !== null;
   const ids = make("option", { value: "" }, "their id");
   const names = relation().texts.map((name) => make("option", { value: name }, name));
   byId("label").replaceChildren(ids, ...names);
@@ -110,21 +112,37 @@ function chosen() {
 }
 
 async function search() {
-  byId("search").disabled = true;
-  byId("status").textContent = "Searching...";
+  const asked = chosen();
+  if (!["query", "query_id", "queries"].some((name) => name in asked.values)) {
+    showError({ message: "there is no query", hint: "Write the id of a row or a word of its name, or a vector." });
+    return;
+  }
+  wait(true);
   try {
-    const answer = await ask("search", chosen());
+    const answer = await ask("search", asked);
     byId("error").hidden = true;
     byId("ranking").replaceChildren(ranking(answer.rows));
     byId("sql").textContent = answer.sql;
     byId("explain").textContent = answer.explain;
     byId("answer").hidden = false;
-    byId("status").textContent = `${answer.rows.length} rows in ${answer.milliseconds} ms`;
+    byId("status").textContent = `${counted(answer.rows.length, "row")} in ${answer.milliseconds} ms`;
   } catch (error) {
     showError(error);
   } finally {
-    byId("search").disabled = false;
+    wait(false);
   }
+}
+
+function counted(count, name) {
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
+}
+
+/** While a search runs there is no other, and it can be cancelled. */
+function wait(runs) {
+  byId("search").disabled = runs;
+  byId("cancel").hidden = !runs;
+  byId("results").setAttribute("aria-busy", runs);
+  if (runs) byId("status").textContent = "Searching...";
 }
 
 function ranking(rows) {
@@ -145,6 +163,7 @@ function rankedRow(row, most, hottest) {
   const again = make("button", { type: "button", title: "Search by this row" }, row.label);
   again.addEventListener("click", () => askBy(row.id));
   const bar = make("span", { className: "bar" });
+  bar.classList.toggle("minus", row.score < 0);
   bar.style.setProperty("--share", Math.abs(row.score) / most);
   return make("tr", {},
     make("td", {}, String(row.rank)),
@@ -157,8 +176,7 @@ function rankedRow(row, most, hottest) {
 
 /** Shaded by the square root: the row that asks would leave the others pale. */
 function headCell(weight, hottest) {
-  const text = short(weight);
-  const cell = make("td", { className: "head", title: text }, text);
+  const cell = make("td", { className: "head", title: short(weight) }, short(weight, 2));
   cell.classList.toggle("minus", weight < 0);
   cell.style.setProperty("--share", Math.sqrt(Math.abs(weight) / hottest));
   return cell;
@@ -174,6 +192,7 @@ async function copy() {
   try {
     await navigator.clipboard.writeText(byId("sql").textContent);
     byId("copy").textContent = "Copied";
+    byId("status").textContent = "The SQL is in the clipboard.";
     setTimeout(() => { byId("copy").textContent = "Copy"; }, 1500);
   } catch {
     // no clipboard without a secure address: Ctrl-C does it then
@@ -194,6 +213,7 @@ async function start() {
   byId("query_id").addEventListener("input", suggestSoon);
   byId("attention_type").addEventListener("change", describeMechanism);
   byId("copy").addEventListener("click", copy);
+  byId("cancel").addEventListener("click", () => ask("cancel").catch(showError));
   for (const radio of document.querySelectorAll("input[name=asks]")) {
     radio.addEventListener("change", () => {
       byId("by_row").hidden = radio.value !== "query_id";
@@ -205,6 +225,8 @@ async function start() {
   if (!catalogue.relations.length) {
     throw { message: "no relation here has vectors that you may read", hint: "ruattn demo brings some." };
   }
+  byId("search").disabled = false;
+  byId("status").textContent = "Choose a table and a query, then search.";
   await chooseTable();
 }
 

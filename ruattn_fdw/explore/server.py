@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 import socket
 import sys
@@ -11,19 +12,24 @@ import traceback
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from ipaddress import ip_address
 from typing import Any
 
 import psycopg
 
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.explore.queries import REQUESTS
-from ruattn_fdw.explore.session import Session
+from ruattn_fdw.explore.session import TIMEOUT, Session
 from ruattn_fdw.server.errors import ServerError
 
 TOKEN_HEADER = "X-Ruattn-Token"
 MOST_BYTES = 4 << 20
+CANCEL = "/api/cancel"
+HOST = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
+"""This machine's names for itself, as a browser sends them; a tunnel may have another port."""
 ADDRESS = "Open the address that ruattn explore printed; it is another one after each start."
 TERMINAL = "The terminal that ruattn explore runs in shows where it happened."
+LONG = f"A statement may take {TIMEOUT} here; psql has no such limit."
 FILES = {
     "/": ("page.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
@@ -46,6 +52,7 @@ class PageServer(ThreadingHTTPServer):
     def __init__(self, session: Session, host: str, port: int) -> None:
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         self.session = session
+        self.local = ip_address(socket.getaddrinfo(host, port)[0][4][0]).is_loopback
         self.token = secrets.token_urlsafe(32)
         super().__init__((host, port), Page)
 
@@ -64,6 +71,15 @@ class Page(BaseHTTPRequestHandler):
     timeout = 30
     server_version = "ruattn"
     sys_version = ""
+
+    def parse_request(self) -> bool:
+        """Refuse what was sent to another name: a page elsewhere may have its own lead here."""
+        if not super().parse_request():
+            return False
+        if not self.server.local or HOST.fullmatch(self.headers.get("Host", "")):
+            return True
+        self._send_json(HTTPStatus.MISDIRECTED_REQUEST, {"message": "this is no host of that name"})
+        return False
 
     def do_GET(self) -> None:
         """One of the three files."""
@@ -88,6 +104,9 @@ class Page(BaseHTTPRequestHandler):
         given = self.headers.get(TOKEN_HEADER, "")
         if not hmac.compare_digest(given.encode(), self.server.token.encode()):
             return HTTPStatus.FORBIDDEN, {"message": "this page has no token, or an old one", "hint": ADDRESS}
+        if self.path == CANCEL:
+            self.server.session.cancel()
+            return HTTPStatus.OK, {}
         request = REQUESTS.get(self.path.removeprefix("/api/"))
         if request is None:
             return HTTPStatus.NOT_FOUND, {"message": f"there is no {self.path}"}
@@ -98,6 +117,8 @@ class Page(BaseHTTPRequestHandler):
         try:
             with self.server.session.transaction() as connection:
                 return HTTPStatus.OK, request(connection, body)
+        except psycopg.errors.QueryCanceled as error:
+            return HTTPStatus.BAD_REQUEST, {**in_words(error), "hint": LONG}
         except psycopg.Error as error:
             return HTTPStatus.BAD_REQUEST, in_words(error)
         except AttentionError as error:

@@ -11,6 +11,7 @@ import psycopg
 from ruattn_fdw.asking import Connection
 
 TIMEOUT = "30s"
+CANCEL_SECONDS = 5
 
 
 class Session:
@@ -30,6 +31,10 @@ class Session:
             with self._connection.transaction():
                 yield self._connection
 
+    def cancel(self) -> None:
+        """End the statement that runs, if one does; another thread waits for it."""
+        self._connection.cancel_safe(timeout=CANCEL_SECONDS)
+
     def close(self) -> None:
         """End it."""
         self._connection.close()
@@ -37,5 +42,7 @@ class Session:
     def _open(self) -> Connection:
         connection = self._connect()
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        # said at each BEGIN: what a function in a view sets would otherwise hold for the next transaction
+        connection.read_only = True
         connection.execute(f"SET statement_timeout = '{TIMEOUT}'".encode())
         return connection

@@ -39,6 +39,14 @@ def test_without_the_token_nothing_is_asked(page: PageServer, send: Send, token:
     assert "ruattn explore" in json.loads(content)["hint"]
 
 
+@pytest.mark.parametrize(("host", "status"), [("localhost:8000", 200), ("evil.example", 421), ("", 421)])
+def test_only_names_of_this_machine_are_answered(
+    page: PageServer, send: Send, host: str, status: int
+) -> None:
+    response, _ = send(page, "GET", "/", headers={"Host": host})
+    assert response.status == status
+
+
 def test_each_start_has_its_own_token(page: PageServer, serve: Callable[..., PageServer]) -> None:
     assert serve().token != page.token
     assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/#{re.escape(page.token)}", page.url)

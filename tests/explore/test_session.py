@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -47,4 +48,23 @@ def test_a_session_that_the_server_ended_is_replaced(
     status, answer = ask(page, "catalogue")
     assert status == 400
     assert "terminating connection" in answer["message"]
+    assert ask(page, "catalogue")[0] == 200
+
+
+def test_what_a_function_sets_does_not_let_the_next_transaction_write(explored: str) -> None:
+    session = Session(partial(connect_to_read, explored))
+    with session.transaction() as connection:
+        connection.execute("SELECT set_config('default_transaction_read_only', 'off', false)")
+    with session.transaction() as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("DELETE FROM documents")
+    session.close()
+
+
+def test_a_statement_is_cancelled_from_another_request(page: PageServer, ask: Ask) -> None:
+    with page.session.transaction() as connection:
+        timer = threading.Timer(0.2, ask, [page, "cancel"])
+        timer.start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute("SELECT pg_sleep(20)")
+        timer.join()
     assert ask(page, "catalogue")[0] == 200
