@@ -9,6 +9,7 @@ import secrets
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -17,8 +18,9 @@ from typing import Any
 
 import psycopg
 
+from ruattn_fdw.asking import Connection
 from ruattn_fdw.errors import AttentionError
-from ruattn_fdw.explore.queries import REQUESTS
+from ruattn_fdw.explore.queries import REQUESTS, Body
 from ruattn_fdw.explore.session import TIMEOUT, Session
 from ruattn_fdw.server.errors import ServerError
 
@@ -114,6 +116,10 @@ class Page(BaseHTTPRequestHandler):
             body = json.loads(content)
         except ValueError as error:
             return HTTPStatus.BAD_REQUEST, {"message": f"the request is no JSON: {error}"}
+        return self._asked(request, body)
+
+    def _asked(self, request: Callable[[Connection, Body], Body], body: Body) -> tuple[HTTPStatus, Body]:
+        """What the database says to a request."""
         try:
             with self.server.session.transaction() as connection:
                 return HTTPStatus.OK, request(connection, body)

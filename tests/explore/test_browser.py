@@ -90,6 +90,13 @@ def test_an_error_is_shown_with_its_hint_and_goes_with_the_next_answer(ready: Op
     assert page.locator("#error").is_hidden()
 
 
+def test_a_search_without_a_query_asks_for_one(ready: Open) -> None:
+    page = ready()
+    page.get_by_label("Id, or a word").fill("")
+    search(page)
+    assert "there is no query" in page.get_by_role("alert").text_content()
+
+
 def test_a_row_is_asked_by_with_a_click(ready: Open) -> None:
     page = ready()
     search(page)
