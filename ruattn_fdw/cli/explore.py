@@ -21,9 +21,9 @@ def run(options: argparse.Namespace) -> None:
         raise ServerError(
             f"cannot listen on {options.host}, port {options.port}: {error.strerror}"
         ) from error
-    print("Whoever has this address reads what the role may read; Ctrl-C ends it.")
-    print(server.url, flush=True)
     try:
+        print("Whoever has this address reads what the role may read; Ctrl-C ends it.")
+        print(server.url, flush=True)
         server.serve_forever()
     except KeyboardInterrupt:
         pass
