@@ -1,6 +1,7 @@
-"""Every SQL block of the documentation runs on the demo's data, in order; a query answers with rows.
+"""Every block of the documentation runs, in order, on the demo's data: queries have rows, commands succeed.
 
-A block marked `sql error` fails, with the error and the hint that its comments show.
+A block marked `sql error` fails, with the error and the hint that its comments show. Commands are run by
+shell.py, which says what stands in for what.
 """
 
 from __future__ import annotations
@@ -13,17 +14,31 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.docs.shell import Shell, lines_of, program_of
+
 ROOT = Path(__file__).parents[2]
 # the page on shards needs several servers: tests/shards/test_page.py
-PAGES = [page for page in (ROOT / "docs").rglob("*.md") if page.name != "shards.md"]
-DOCUMENTS = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in PAGES)]
-BLOCK = re.compile(r"^```sql( error)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name != "shards.md")
+DOCUMENTS = [
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"),
+    *(str(page.relative_to(ROOT)) for page in PAGES),
+]
+BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+ELSEWHERE = {
+    "CONTRIBUTING.md": {"": "a list of folders", "python": "test_worked_example.py"},
+    "README.md": {"docker": "needs the image: tests/container"},
+    "docs/container.md": dict.fromkeys(("docker", "dockerfile"), "needs the image: tests/container"),
+    "docs/multicorn.md": {"text": "about another host's server, in its configuration"},
+    **{document: {"math": "a formula"} for document in DOCUMENTS if "/mechanisms/" in document},
+}
+"""Kinds of blocks that do not run here, and why."""
 
 
-def sql_blocks(document: str) -> Iterator[tuple[bool, str]]:
-    """(must it fail, the block)."""
-    for block in BLOCK.finditer((ROOT / document).read_text()):
-        yield block[1] is not None, block[2]
+def blocks_of(text: str) -> Iterator[tuple[str, str]]:
+    """The kind of each block, which is docker where no line needs anything else, and the block."""
+    for _, kind, block in BLOCK.findall(text):
+        only_docker = kind == "sh" and {program_of(line) for line in lines_of(block)} == {"docker"}
+        yield "docker" if only_docker else kind, block
 
 
 def rows_of(cursor: psycopg.Cursor[Any]) -> list[int]:
@@ -45,11 +60,16 @@ def check_error(db: psycopg.Connection[Any], block: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_sql_block_answers(document: str, db: psycopg.Connection[Any]) -> None:
-    if "FROM neural_rerank" in (ROOT / document).read_text():
+def test_every_block_answers(document: str, db: psycopg.Connection[Any], shell: Shell) -> None:
+    text = (ROOT / document).read_text()
+    if "FROM neural_rerank" in text:
         pytest.importorskip("onnxruntime", reason="the extra rerank is not installed")
-    for fails, block in sql_blocks(document):
-        if fails:
+    for kind, block in blocks_of(text):
+        if kind == "sh":
+            shell.run(block)
+        elif kind == "sql error":
             check_error(db, block)
-        else:
+        elif kind == "sql":
             assert all(rows_of(db.execute(block.encode()))), block
+        else:
+            assert kind in ELSEWHERE.get(document, {}), f"nothing runs this:\n{block}"

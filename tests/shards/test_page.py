@@ -13,11 +13,12 @@ import pytest
 
 from ruattn_fdw.cli.sample import load_sample, read_sample
 from ruattn_fdw.server.server import Server
-from tests.docs.test_blocks import check_error, rows_of
+from tests.docs.test_blocks import blocks_of, check_error, rows_of
 
 Connection = psycopg.Connection[Any]
 PAGE = Path(__file__).parents[2] / "docs" / "shards.md"
-BLOCK = re.compile(r"^```sql( error| on every shard)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHOWN = "text"
+"""The kind of blocks that show a drawing, or a plan."""
 ROUND = re.compile(r"^ +(Round .*)$", re.MULTILINE)
 VERSION = re.compile(r'"version": "[^"]*"')
 
@@ -52,15 +53,17 @@ def test_every_block_answers(
     text = PAGE.read_text()
     for number, server in enumerate(shard_servers.values(), start=1):
         text = text.replace(f"shard{number}.example", str(server.socket_folder))
-    for kind, block in BLOCK.findall(text):
-        if kind == " error":
+    for kind, block in blocks_of(text):
+        if kind == "sql error":
             check_error(db, block)
-        elif kind:
+        elif kind == "sql on every shard":
             for shard in shards:
                 for statement in block.split(";\n"):
                     shard.execute(statement.encode())
         elif block.startswith("EXPLAIN"):
             plan = [row[0].strip() for row in db.execute(block.encode()).fetchall()]
             assert unversioned([line for line in plan if line.startswith("Round")]) == shown_rounds(text)
-        else:
+        elif kind == "sql":
             assert all(rows_of(db.execute(block.encode()))), block
+        else:
+            assert kind == SHOWN, f"nothing runs this:\n{block}"
