@@ -46,7 +46,27 @@ ignore_receiver(DestReceiver *self)
 
 /* ---- arguments ---- */
 
-/* str -> text, int -> bigint, float -> double precision, list -> text[], None -> text NULL, else bigint[]. */
+/* Whether a value is a buffer of single precision numbers. */
+static bool
+holds_singles(PyObject *value)
+{
+	Py_buffer	buffer;
+	bool		found;
+
+	if (PyObject_GetBuffer(value, &buffer, PyBUF_FORMAT) < 0)
+	{
+		PyErr_Clear();
+		return false;
+	}
+	found = buffer.format != NULL && strcmp(buffer.format, "f") == 0;
+	PyBuffer_Release(&buffer);
+	return found;
+}
+
+/*
+ * str -> text, int -> bigint, float -> double precision, list -> text[], None -> text NULL, buffers of single
+ * precision -> real[], others -> bigint[].
+ */
 static Oid
 argument_type(PyObject *value)
 {
@@ -56,7 +76,9 @@ argument_type(PyObject *value)
 		return INT8OID;
 	if (PyFloat_Check(value))
 		return FLOAT8OID;
-	return PyList_Check(value) ? TEXTARRAYOID : INT8ARRAYOID;
+	if (PyList_Check(value))
+		return TEXTARRAYOID;
+	return holds_singles(value) ? FLOAT4ARRAYOID : INT8ARRAYOID;
 }
 
 static ParamListInfo

@@ -13,7 +13,7 @@ SLACK, NEAR = 1e-5, 1e-6
 
 
 def merge_lse(parts: F64) -> F64:
-    """The log-sum-exp (H,) over all keys of those (S, H) over parts of them, S >= 1."""
+    """The log-sum-exps (..., H) over all keys of those (S, ..., H) over parts of them, S >= 1."""
     merged: F64 = np.logaddexp.reduce(parts, axis=0)
     return merged
 
@@ -53,14 +53,14 @@ def in_doubt(scores: Floats) -> bool:
 
 
 def merge_outputs(lse: F64, outputs: Floats) -> F32:
-    """The output (d_v,) over all keys of those (S, d_v) over parts of them with log-sum-exps (S, H).
+    """The outputs (m, d_v) over all keys of those (S, m, d_v) over parts with log-sum-exps (S, m, H).
 
     Outputs of heads stand side by side, and each head has weights of its own.
     """
     shares = np.exp(lse - merge_lse(lse))
     slices = outputs.astype(np.float64).reshape(*lse.shape, -1)
-    merged: F64 = (shares[:, :, None] * slices).sum(axis=0)
-    return merged.reshape(-1).astype(np.float32)
+    merged: F64 = (shares[..., None] * slices).sum(axis=0)
+    return merged.reshape(len(merged), -1).astype(np.float32)
 
 
 def share_of_entropy(lse: F64, entropies: Floats, normaliser: F64) -> F64:

@@ -235,9 +235,10 @@ def select(
     return list(values), int(rows), int(skipped)
 
 
-def explain(sql: str) -> list[str]:
+def explain(sql: str, args: Sequence[object] = ()) -> list[str]:
     """The lines of EXPLAIN (VERBOSE, COSTS OFF) of a SELECT."""
-    lines: list[str] = host().select(f"EXPLAIN (VERBOSE, COSTS OFF) {sql}", ("text",), "", (), True)[0][0]
+    explained = f"EXPLAIN (VERBOSE, COSTS OFF) {sql}"
+    lines: list[str] = host().select(explained, ("text",), "", tuple(args), True)[0][0]
     return lines
 
 

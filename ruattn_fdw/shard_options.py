@@ -19,9 +19,14 @@ HELP = f'and {SHARDS}, schemas with the imported tables of other servers: {{"{SH
 
 @dataclass(frozen=True)
 class Asked:
-    """How a server asks this one as a shard: by which name, and for `attention` under which normaliser."""
+    """How a server asks this one as a shard.
+
+    queries: how many query vectors stand in `query`, one after the other, each with a normaliser of its own;
+    None where it is one alone. normaliser: that of `attention`, which has no such parameter.
+    """
 
     name: str
+    queries: int | None
     normaliser: np.ndarray | None
 
 
@@ -72,4 +77,41 @@ def asked_as_shard(arguments: Arguments) -> Asked | None:
             hint="Bring all servers to one version.",
         )
     normaliser = given.get("normaliser")
-    return Asked(given["name"], None if normaliser is None else np.array(normaliser, np.float64))
+    return Asked(
+        given["name"],
+        _number_of_queries(given.get("queries")),
+        None if normaliser is None else np.array(normaliser, np.float64),
+    )
+
+
+def _number_of_queries(given: object) -> int | None:
+    if given is not None and (not isinstance(given, int) or given < 1):
+        raise AttentionError(
+            f"the option {SHARD} says queries: {shown(given)}, which is no number of them",
+            hint=f"Give {SHARDS} instead, which asks as it must.",
+        )
+    return given
+
+
+def queries_in(arguments: Arguments, asked: Asked) -> np.ndarray:
+    """The query vectors (m, d) that a server asks this one for together."""
+    query: np.ndarray = np.empty(0, np.float32) if arguments["query"] is None else arguments["query"]
+    count = asked.queries or 1
+    if not len(query) or len(query) % count:
+        raise AttentionError(
+            f"query has {len(query)} numbers, which are not {count} vectors",
+            hint=f"Give {SHARDS} instead, which asks as it must.",
+        )
+    return query.reshape(count, -1)
+
+
+def normalisers_of(given: np.ndarray | None, count: int) -> np.ndarray | None:
+    """That of each query (m, H), cut out of those given in one array, query after query."""
+    if given is None:
+        return None
+    if not count or len(given) % count:
+        raise AttentionError(
+            f"normaliser has {len(given)} values for {count} queries",
+            hint="Give the log-sum-exp of each head of each query, query after query.",
+        )
+    return given.reshape(count, -1)

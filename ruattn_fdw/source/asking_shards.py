@@ -16,9 +16,10 @@ import numpy as np
 from ruattn_fdw import __version__, host_api
 from ruattn_fdw.declaration import Table
 from ruattn_fdw.report import Report
-from ruattn_fdw.source.literals import Condition, conditions
+from ruattn_fdw.source.literals import VECTOR, Bound, Condition, conditions
 from ruattn_fdw.source.rows import quote
 from ruattn_fdw.source.shards import Shard
+from ruattn_fdw.values import Unknown
 
 CONNECTING = ("08", "2F003")
 """How SQLSTATEs begin of a connection that is lost, or wants a password; their messages name no server."""
@@ -29,6 +30,8 @@ START = "SELECT f.tableoid"
 class Question:
     """What every shard is asked: columns of a table under conditions, and options that jsonb can hold.
 
+    query: one vector or several (m, d), which then stand in `query` one after the other; None where the
+    conditions have what is asked. queries: how many they are.
     normaliser: given to the shard beside its name, for tables that have no such parameter.
     """
 
@@ -36,14 +39,19 @@ class Question:
     columns: Sequence[str]
     conditions: Sequence[Condition]
     options: Mapping[str, Any]
+    query: np.ndarray | Unknown | None
+    queries: int
     normaliser: Sequence[float] | None = None
 
     def to(self, shard: Shard) -> str:
         """The SELECT for one shard; the number of the foreign table, its first column, tells which it is."""
         asked: dict[str, Any] = {"name": shard.schema, "version": __version__}
+        if self.queries > 1:
+            asked["queries"] = self.queries
         if self.normaliser is not None:
             asked["normaliser"] = list(self.normaliser)
-        given = [*self.conditions, Condition("options", "jsonb", {**self.options, "shard": asked})]
+        given = [*self._query(), *self.conditions]
+        given += [Condition("options", "jsonb", {**self.options, "shard": asked})]
         columns = ", ".join((START, *(f"f.{name}" for name in self.columns)))
         relation = f"{quote(shard.schema)}.{quote(self.table.name)}"
         return f"{columns} FROM {relation} AS f WHERE {conditions('f', given, shard.vectors)}"
@@ -52,22 +60,36 @@ class Question:
         """The statement for all of them."""
         return " UNION ALL ".join(self.to(shard) for shard in shards)
 
+    @property
+    def bound(self) -> tuple[np.ndarray, ...]:
+        """What is bound to it: as text the vectors would take longer to write and read for every shard."""
+        return (self.query.reshape(-1),) if isinstance(self.query, np.ndarray) else ()
+
+    def _query(self) -> list[Condition]:
+        value = Bound(1) if self.bound else self.query
+        return [] if value is None else [Condition("query", VECTOR, value)]
+
 
 def ask(
     shards: Sequence[Shard], question: Question, kinds: Sequence[str], label: str, report: Report
 ) -> tuple[list[Any], np.ndarray]:
     """(columns, the shard's `oid` of each row) of what the shards answer; kinds as of `host_api.select`."""
-    columns, rows = run(shards, question.statement(shards), ("id", *kinds), label, report)
+    columns, rows = run(shards, question.statement(shards), ("id", *kinds), label, report, question.bound)
     report.count("Rows From Shards", rows)
     return columns[1:], np.asarray(columns[0])
 
 
 def run(
-    shards: Sequence[Shard], statement: str, kinds: Sequence[str], label: str, report: Report
+    shards: Sequence[Shard],
+    statement: str,
+    kinds: Sequence[str],
+    label: str,
+    report: Report,
+    bound: Sequence[np.ndarray] = (),
 ) -> tuple[list[Any], int]:
     """The columns and the number of rows of a statement about shards, whose errors name the shard."""
     with report.timing("read"), _naming(shards):
-        columns, rows, _ = host_api.select(statement, kinds, label)
+        columns, rows, _ = host_api.select(statement, kinds, label, bound)
     return columns, rows
 
 
@@ -98,7 +120,7 @@ def _blamed(shards: Sequence[Shard], message: str, error: Any) -> str | None:
 
 def plan_lines(shards: Sequence[Shard], question: Question) -> list[tuple[str, str]]:
     """(shard, what is sent to it and how) by EXPLAIN (VERBOSE)."""
-    lines = [line.strip() for line in host_api.explain(question.statement(shards))]
+    lines = [line.strip() for line in host_api.explain(question.statement(shards), question.bound)]
     nodes = [line.removeprefix("->").strip() for line in lines if "Foreign Scan on" in line]
     remote = [line.removeprefix("Remote SQL: ") for line in lines if line.startswith("Remote SQL: ")]
     ways = ("asynchronous" if node.startswith("Async") else "one after the other" for node in nodes)

@@ -32,6 +32,12 @@ class Condition(NamedTuple):
     value: Any
 
 
+class Bound(NamedTuple):
+    """A value that is bound to a statement: its parameter of this number."""
+
+    number: int
+
+
 def conditions(alias: str, given: Sequence[Condition], vectors: str) -> str:
     """The conditions joined by AND; vectors: the schema of attention_vector and its operators."""
     return " AND ".join(_condition(alias, one, vectors) for one in given)
@@ -45,12 +51,11 @@ def _condition(alias: str, one: Condition, vectors: str) -> str:
 
 
 def _value(value: Any, type_name: str) -> str:
-    # a sub-select stands in the plan as a parameter does
-    return (
-        f"(SELECT NULL::{type_name})"
-        if isinstance(value, Unknown)
-        else f"{string(_text(value))}::{type_name}"
-    )
+    if isinstance(value, Unknown):
+        # a sub-select stands in the plan as a parameter does
+        return f"(SELECT NULL::{type_name})"
+    text = f"${value.number}" if isinstance(value, Bound) else string(_text(value))
+    return f"{text}::{type_name}"
 
 
 def string(text: str) -> str:

@@ -21,7 +21,7 @@ from ruattn_fdw.kernels.positions import Positions
 from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
-from ruattn_fdw.shard_options import asked_as_shard, schemas_of
+from ruattn_fdw.shard_options import asked_as_shard, normalisers_of, queries_in, schemas_of
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows, check_dimensions
@@ -104,7 +104,7 @@ class Attention(AttentionTable):
         """Read all, then attend as far as rows are asked for."""
         if schemas := schemas_of(arguments):
             asking = query_source(arguments, None)
-            queries = _one_query(arguments) if asking is None else _sorted(asking, memo, report)
+            queries = _given_queries(arguments) if asking is None else _sorted(asking, memo, report)
             return sharded_attention.attend_shards(
                 ATTENTION, arguments, schemas, queries, asking is not None, wanted, report
             )
@@ -114,7 +114,7 @@ class Attention(AttentionTable):
             source = settle_sources(arguments, mechanism, options)
             asking = query_source(arguments, source)
         read = read_rows(source, arguments["candidates"], memo.setdefault("keys", {}), report)
-        queries = _one_query(arguments) if asking is None else _sorted(asking, memo, report)
+        queries = _given_queries(arguments) if asking is None else _sorted(asking, memo, report)
         report.scored(mechanism.name, source.oid, len(queries) * len(read))
         if not len(queries):
             return iter(())
@@ -206,8 +206,11 @@ def _explain_queries(arguments: Arguments) -> list[tuple[str, object]]:
     return [("Queries", _query_table(arguments).description)]
 
 
-def _one_query(arguments: Arguments) -> Rows:
-    return Rows(np.zeros(1, np.int64), KeySet(arguments["query"][None]), 0)
+def _given_queries(arguments: Arguments) -> Rows:
+    """The query that is given as a vector, or those that another server asks this one for together."""
+    asked = asked_as_shard(arguments)
+    queries = arguments["query"][None] if asked is None else queries_in(arguments, asked)
+    return Rows(np.zeros(len(queries), np.int64), KeySet(queries), 0)
 
 
 def _sorted(asking: Source, memo: dict[str, Any], report: Report) -> Rows:
@@ -237,17 +240,18 @@ def _places(
     return place
 
 
-def _shown_entropy(arguments: Arguments) -> Callable[[Outputs], np.ndarray | None]:
-    """The entropy of a block's weights, or as a shard, what they add to that over all shards."""
+def _shown_entropy(arguments: Arguments) -> Callable[[Outputs, int], np.ndarray | None]:
+    """What entropy is shown of a block that begins with a query: its own, or as a shard, its share of all."""
     asked = asked_as_shard(arguments)
-    if asked is None or asked.normaliser is None:
-        return lambda block: block.entropy
-    normaliser = asked.normaliser
+    normalisers = None if asked is None else normalisers_of(asked.normaliser, asked.queries or 1)
+    if normalisers is None:
+        return lambda block, start: block.entropy
 
-    def share(block: Outputs) -> np.ndarray | None:
+    def share(block: Outputs, start: int) -> np.ndarray | None:
         if block.entropies is None:
             return None
-        added: np.ndarray = share_of_entropy(block.lse, block.entropies, normaliser).mean(axis=1)
+        given = normalisers[start : start + len(block)]
+        added: np.ndarray = share_of_entropy(block.lse, block.entropies, given).mean(axis=1)
         return added.astype(np.float32)
 
     return share
@@ -258,7 +262,7 @@ def _emit(
     queries: Rows,
     named: bool,
     row_names: Callable[[int], str],
-    shown_entropy: Callable[[Outputs], np.ndarray | None],
+    shown_entropy: Callable[[Outputs, int], np.ndarray | None],
     report: Report,
 ) -> Iterator[Batch]:
     """A batch for each block of outputs; where a query sees no key, all but its id is NULL."""
@@ -269,8 +273,8 @@ def _emit(
         if block is None:
             return
         rows = np.arange(start, start + len(block))
+        seen, entropy = ~block.empty, shown_entropy(block, start)
         start += len(block)
-        seen, entropy = ~block.empty, shown_entropy(block)
         columns = {
             "query_id": queries.shown_ids(rows) if named else (None,),
             "output": (block.output, seen),

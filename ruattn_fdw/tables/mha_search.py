@@ -17,11 +17,19 @@ from ruattn_fdw.kernels.mechanism import Mechanism
 from ruattn_fdw.kernels.weights import Answer
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
-from ruattn_fdw.shard_options import local_name, schemas_of
+from ruattn_fdw.shard_options import asked_as_shard, local_name, schemas_of
 from ruattn_fdw.source.ids import as_id, number_of
 from ruattn_fdw.source.relation import Source, estimated_rows, resolve
 from ruattn_fdw.source.rows import Rows, check_dimensions, read_vector
-from ruattn_fdw.tables import late_interaction, models, ordering, sharded_search, sharding, shared
+from ruattn_fdw.tables import (
+    late_interaction,
+    models,
+    ordering,
+    searched_together,
+    sharded_search,
+    sharding,
+    shared,
+)
 from ruattn_fdw.tables.answers import answer_batch, name_row, ranked_batches
 from ruattn_fdw.tables.coded_search import search_codes
 from ruattn_fdw.threads import THREADS
@@ -93,36 +101,12 @@ class MhaSearch(AttentionTable):
             source = ordering.with_companions(source, arguments, mechanism, settings["options"])
         if late_interaction.compares_sets(mechanism, arguments):
             return late_interaction.search(mechanism, source, arguments, wanted, memo, report)
-        found = search_codes(mechanism, source, arguments, settings, wanted, memo, report)
-        if found is not None:
-            return found
-        rows = read_rows(source, arguments["candidates"], memo, report)
-        report.scored(mechanism.name, source.oid, len(rows))
-        query = find_query(arguments, source, rows, report)
-        with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
-            query = models.project_query(mechanism, query)
-            mechanism = models.absorb_keys(mechanism, rows, settings["options"], source.label)
-            rows = models.project_keys(mechanism, rows, source.label)
-            fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
-            check_dimensions(query, rows, source, fitting)
-            answer = _best(mechanism, query, rows, arguments, settings)
-            if answer is not None:
-                return answer_batch(answer, rows, wanted)
-            weights = attend.attend(
-                mechanism,
-                query,
-                rows.keyset,
-                ids=rows.ids,
-                **settings,
-                normaliser=arguments["normaliser"],
-                positions=ordering.positions_of_one(arguments, rows),
-                columns=rows.numbers,
-                checkpoint=host_api.check_interrupts,
+        asked = asked_as_shard(arguments)
+        if asked is not None and asked.queries is not None:
+            return searched_together.search_each(
+                _search, mechanism, source, arguments, settings, asked, wanted, memo, report
             )
-        shared.send_remark(mechanism, rows.keyset, len(weights.head_scores), settings["options"], memo)
-        report.note(weights.notes)
-        chunks = ranking.ranked(weights, rows.ids, arguments["k"], host_api.check_interrupts)
-        return ranked_batches(chunks, weights, rows, wanted)
+        return _search(mechanism, source, arguments, settings, wanted, memo, report)
 
     def cost(self, arguments: Arguments) -> Cost:
         """Reading and scoring come before the first row, ranking is cheap."""
@@ -142,6 +126,48 @@ class MhaSearch(AttentionTable):
         """What is sent to shards."""
         schemas = schemas_of(arguments)
         return sharded_search.details(SEARCH, arguments, schemas) if schemas else []
+
+
+def _search(
+    mechanism: Mechanism,
+    source: Source,
+    arguments: Arguments,
+    settings: dict[str, Any],
+    wanted: Sequence[str],
+    memo: dict[str, Any],
+    report: Report,
+) -> Iterator[Batch]:
+    """The rows by their weight for one query."""
+    found = search_codes(mechanism, source, arguments, settings, wanted, memo, report)
+    if found is not None:
+        return found
+    rows = read_rows(source, arguments["candidates"], memo, report)
+    report.scored(mechanism.name, source.oid, len(rows))
+    query = find_query(arguments, source, rows, report)
+    with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
+        query = models.project_query(mechanism, query)
+        mechanism = models.absorb_keys(mechanism, rows, settings["options"], source.label)
+        rows = models.project_keys(mechanism, rows, source.label)
+        fitting = shared.key_widths(mechanism, len(query), settings["num_heads"], settings["options"])
+        check_dimensions(query, rows, source, fitting)
+        answer = _best(mechanism, query, rows, arguments, settings)
+        if answer is not None:
+            return answer_batch(answer, rows, wanted)
+        weights = attend.attend(
+            mechanism,
+            query,
+            rows.keyset,
+            ids=rows.ids,
+            **settings,
+            normaliser=arguments["normaliser"],
+            positions=ordering.positions_of_one(arguments, rows),
+            columns=rows.numbers,
+            checkpoint=host_api.check_interrupts,
+        )
+    shared.send_remark(mechanism, rows.keyset, len(weights.head_scores), settings["options"], memo)
+    report.note(weights.notes)
+    chunks = ranking.ranked(weights, rows.ids, arguments["k"], host_api.check_interrupts)
+    return ranked_batches(chunks, weights, rows, wanted)
 
 
 def _best(

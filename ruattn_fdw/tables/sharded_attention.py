@@ -23,7 +23,7 @@ from ruattn_fdw.source.literals import Condition
 from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.source.shards import Shard
 from ruattn_fdw.tables import sharding
-from ruattn_fdw.tables.sharded_search import numbers
+from ruattn_fdw.tables.sharding import numbers
 from ruattn_fdw.values import Unknown
 
 PASSED_ON = (
@@ -37,26 +37,33 @@ EMPTY: dict[str, Any] = {"output": (None,), "entropy": (None,), "lse": (None,)}
 
 @dataclass(frozen=True)
 class Asking:
-    """What the shards are asked for one query."""
+    """What the shards are asked. query: a vector, or several (m, d) that go together."""
 
     table: Table
     shards: Sequence[Shard]
     conditions: Sequence[Condition]
     options: Mapping[str, Any]
+    query: np.ndarray | Unknown
+    queries: int
 
     @staticmethod
-    def of(arguments: Arguments, table: Table, shards: Sequence[Shard], query: Any) -> Asking:
-        """What these parameters mean for a query vector."""
-        given = [Condition("query", "attention_vector", query), *sharding.passed_on(arguments, table, NAMES)]
-        return Asking(table, shards, given, own_options(arguments))
+    def of(arguments: Arguments, table: Table, shards: Sequence[Shard], query: Any, queries: int) -> Asking:
+        """What these parameters mean for so many queries."""
+        given = sharding.passed_on(arguments, table, NAMES)
+        return Asking(table, shards, given, own_options(arguments), query, queries)
 
     def first(self) -> Question:
         """The first round: output and log-sum-exp over the rows of each."""
-        return Question(self.table, ("output", "lse", *SETTLED), self.conditions, self.options)
+        return self._question(("output", "lse", *SETTLED))
 
     def second(self, normaliser: Sequence[float]) -> Question:
         """The second: what the rows of each add to the entropy."""
-        return Question(self.table, ("entropy",), self.conditions, self.options, normaliser)
+        return self._question(("entropy",), normaliser)
+
+    def _question(self, columns: Sequence[str], normaliser: Sequence[float] | None = None) -> Question:
+        return Question(
+            self.table, columns, self.conditions, self.options, self.query, self.queries, normaliser
+        )
 
 
 def attend_shards(
@@ -72,45 +79,59 @@ def attend_shards(
     with report.timing("check"):
         mechanism, shards = sharding.settle(arguments, schemas, table)
     report.scored(mechanism.name, 0, len(queries))
-    for place in range(len(queries)):
-        asking = Asking.of(arguments, table, shards, queries.keyset[place])
+    for start, some in sharding.blocks(queries, None):
+        asking = Asking.of(arguments, table, shards, some, len(some))
         columns = _attended(asking, arguments, "entropy" in wanted, report)
-        columns["query_id"] = queries.shown_ids(np.array([place])) if named else (None,)
-        yield Batch(1, columns)
+        places = np.arange(start, start + len(some))
+        columns["query_id"] = queries.shown_ids(places) if named else (None,)
+        yield Batch(len(some), columns)
 
 
 def _attended(asking: Asking, arguments: Arguments, entropy: bool, report: Report) -> dict[str, Any]:
-    """The result columns of one query; all are NULL where no shard has a row."""
+    """The result columns of some queries; all are NULL where no shard has a row."""
     kinds = ("vector", "text", *("text" for _ in SETTLED))
     (outputs, texts, *settled), oids = ask(asking.shards, asking.first(), kinds, "output", report)
     if not texts:
         return dict(EMPTY)
     sharding.put_in_effect(arguments, NAMES, dict(zip(SETTLED, settled, strict=True)))
     # in the order of the shards, not of their arrival: sums depend on it in their last digit
-    order = [row for shard in asking.shards for row in np.flatnonzero(oids == shard.oid)]
-    lse = np.array([numbers(texts[row]) for row in order])
+    order = np.concatenate([np.flatnonzero(oids == shard.oid) for shard in asking.shards])
+    lse = _by_shard(np.array([numbers(texts[row]) for row in order]), asking)
     whole = merge_lse(lse)
-    if arguments["model"] is not None and lse.shape[1] > 1:
+    if arguments["model"] is not None and lse.shape[-1] > 1:
         raise AttentionError(
-            f"attention over shards takes no model of {lse.shape[1]} heads",
+            f"attention over shards takes no model of {lse.shape[-1]} heads",
             sqlstate=NOT_SUPPORTED,
             hint="Its projection of the output would mix heads that the shards have not merged yet.",
         )
     return {
-        "output": merge_outputs(lse, np.asarray(outputs)[order])[None],
-        "entropy": (_entropy(asking, whole, report),) if entropy else (None,),
-        "lse": (whole,),
+        "output": merge_outputs(lse, _by_shard(np.asarray(outputs)[order], asking)),
+        "entropy": _entropies(asking, whole, report) if entropy else (None,),
+        "lse": whole,
     }
 
 
-def _entropy(asking: Asking, whole: np.ndarray, report: Report) -> float:
-    (shares,), _ = ask(asking.shards, asking.second(whole.tolist()), ("float",), "entropy", report)
+def _by_shard(rows: np.ndarray, asking: Asking) -> np.ndarray:
+    """Rows of shard after shard, query after query within each, as (S, m, ...)."""
+    return rows.reshape(-1, asking.queries, rows.shape[-1])
+
+
+def _entropies(asking: Asking, whole: np.ndarray, report: Report) -> np.ndarray:
+    """The entropy of each query (m,), for its log-sum-exps (m, H)."""
+    (shares,), oids = ask(
+        asking.shards, asking.second(whole.reshape(-1).tolist()), ("float",), "entropy", report
+    )
+    order = np.concatenate([np.flatnonzero(oids == shard.oid) for shard in asking.shards])
     # a shard without rows has NULL
-    return float(np.nansum(np.asarray(shares)))
+    parts = np.asarray(shares)[order].reshape(-1, asking.queries)
+    entropies: np.ndarray = np.nansum(parts, axis=0).astype(np.float32)
+    return entropies
 
 
 def details(table: Table, arguments: Arguments, schemas: Sequence[str]) -> list[tuple[str, object]]:
-    """The lines of EXPLAIN (VERBOSE): the first round, for one of the queries."""
+    """The lines of EXPLAIN (VERBOSE): the first round, for as many queries as go together at most."""
     shards = sharding.planned_shards(arguments, schemas, table)
-    query = Unknown("a row of query_table") if arguments["query"] is None else arguments["query"]
-    return sharding.planned(shards, [Asking.of(arguments, table, shards, query).first()])
+    query, most = arguments["query"], 1
+    if query is None:
+        query, most = Unknown("rows of query_table"), sharding.queries_at_once(None)
+    return sharding.planned(shards, [Asking.of(arguments, table, shards, query, most).first()])

@@ -1,19 +1,20 @@
-"""`cross_attention` over documents on shards: the queries are rows of this server, asked one by one."""
+"""`cross_attention` over documents on shards: the queries are rows of this server, which ask in blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ruattn_fdw.declaration import Table
-from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
+from ruattn_fdw.shard_options import normalisers_of
 from ruattn_fdw.source.batch import Batch
 from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.tables import sharding
-from ruattn_fdw.tables.sharded_search import Found, Search, find, two_rounds
+from ruattn_fdw.tables.sharded_rounds import Found, Search, find, two_rounds
 from ruattn_fdw.values import Unknown
 
 NAMES = {
@@ -35,27 +36,13 @@ def cross_shards(
     with report.timing("check"):
         mechanism, shards = sharding.settle(arguments, schemas, table)
     search = Search.of(arguments, table, shards, NAMES)
-    given = _normalisers(arguments, len(queries))
+    given = normalisers_of(arguments["normaliser"], len(queries))
     report.scored(mechanism.name, 0, len(queries))
-    for place in range(len(queries)):
-        found = find(
-            search.by(queries.keyset[place]), None if given is None else given[place], arguments, (), report
-        )
-        if found is not None:
-            yield from _batches(found, queries, place)
-
-
-def _normalisers(arguments: Arguments, count: int) -> Sequence[np.ndarray] | None:
-    """That of each query, cut out of those given in one array."""
-    given = arguments["normaliser"]
-    if given is None:
-        return None
-    if not count or len(given) % count:
-        raise AttentionError(
-            f"normaliser has {len(given)} values for {count} queries",
-            hint="Give the log-sum-exp of each head of each query, query after query.",
-        )
-    return list(given.reshape(count, -1))
+    for start, some in sharding.blocks(queries, arguments["k"]):
+        normalisers = None if given is None else given[start : start + len(some)]
+        found = find(search.by_each(some), normalisers, arguments, (), report)
+        for place, answer in enumerate(found, start):
+            yield from _batches(answer, queries, place)
 
 
 def _batches(found: Found, queries: Rows, place: int) -> Iterator[Batch]:
@@ -75,6 +62,8 @@ def _batches(found: Found, queries: Rows, place: int) -> Iterator[Batch]:
 
 
 def details(table: Table, arguments: Arguments, schemas: Sequence[str]) -> list[tuple[str, object]]:
-    """The lines of EXPLAIN (VERBOSE), for one of the queries."""
+    """The lines of EXPLAIN (VERBOSE), for as many queries as go together at most."""
     shards = sharding.planned_shards(arguments, schemas, table)
-    return two_rounds(Search.of(arguments, table, shards, NAMES).by(Unknown("a row of query_table")))
+    most = sharding.queries_at_once(arguments.known("k"))
+    search = Search.of(arguments, table, shards, NAMES).by(Unknown("rows of query_table"))
+    return two_rounds(replace(search, queries=most))

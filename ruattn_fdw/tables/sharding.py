@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from ruattn_fdw.declaration import ANY_ID, INTEGER_TYPES, Table
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_temperature
@@ -11,12 +13,15 @@ from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.source.asking_shards import Question, plan_lines
 from ruattn_fdw.source.ids import as_ids
 from ruattn_fdw.source.literals import Condition
+from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.source.shards import Shard, find_shards
 from ruattn_fdw.tables import shared
 from ruattn_fdw.values import Unknown
 
 FIRST, MOST = 64, 16384
 """Rows of the first batch, and of the longest."""
+QUERIES, FLOATS = 256, 1 << 18
+"""Queries that shards are asked together, at most, and numbers in their vectors."""
 
 
 def settle(arguments: Arguments, schemas: Sequence[str], table: Table) -> tuple[Mechanism, list[Shard]]:
@@ -107,6 +112,23 @@ def chunks(rows: int) -> Iterator[slice]:
     while start < rows:
         yield slice(start, min(start + size, rows))
         start, size = start + size, min(2 * size, MOST)
+
+
+def queries_at_once(rows: int | None, width: int = 1) -> int:
+    """How many queries of that width a statement holds, where a shard gives so many rows for each."""
+    return max(1, min(QUERIES, MOST // (rows or 1), FLOATS // max(width, 1)))
+
+
+def blocks(queries: Rows, rows: int | None) -> Iterator[tuple[int, np.ndarray]]:
+    """The vectors of the queries (m, d) as they go together, each block with the place of its first."""
+    size = queries_at_once(rows, queries.width)
+    for start in range(0, len(queries), size):
+        yield start, queries.keyset[start : start + size]
+
+
+def numbers(text: str) -> list[float]:
+    """The elements of an array of numbers in its text form."""
+    return [float(item) for item in text.strip("{}").split(",")]
 
 
 def explained(arguments: Arguments, schemas: Sequence[str], table: Table) -> list[tuple[str, object]]:

@@ -82,11 +82,19 @@ def test_a_mechanism_that_merges_gives_the_same_output_in_parts(mechanism: Mecha
     settings = Settings(mechanism, 16, heads, options=OPTIONS.get(mechanism.name))
     [whole] = outputs(settings, query[None], keys, None)
     parts = [next(outputs(settings, query[None], keys[part], None)) for part in PARTS]
-    lse = np.array([part.lse[0] for part in parts])
-    merged = merge_outputs(lse, np.array([part.output[0] for part in parts]))
-    np.testing.assert_allclose(merged, whole.output[0], rtol=2e-6, atol=2e-6)
+    lse = np.array([part.lse for part in parts])
+    merged = merge_outputs(lse, np.array([part.output for part in parts]))
+    np.testing.assert_allclose(merged, whole.output, rtol=2e-6, atol=2e-6)
     shares = [share_of_entropy(part.lse, part.entropies, merge_lse(lse)) for part in parts]
     np.testing.assert_allclose(np.sum(shares, axis=0), whole.entropies, rtol=1e-5)
+
+
+def test_outputs_of_several_queries_merge_each_by_its_own_weights() -> None:
+    random = np.random.default_rng(2)
+    lse, given = random.standard_normal((3, 4, 2)), random.standard_normal((3, 4, 6)).astype(np.float32)
+    alone = [merge_outputs(lse[:, [query]], given[:, [query]])[0] for query in range(4)]
+    np.testing.assert_array_equal(merge_outputs(lse, given), alone)
+    assert not np.allclose(alone[0], merge_outputs(lse[:, [1]], given[:, [0]])[0])
 
 
 def test_entropy_is_that_of_the_weights_under_the_common_normaliser() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import psycopg
 import pytest
 
-from tests.shards.answers import assert_alike, both
+from tests.shards.answers import SHARDS, assert_alike, both
 from tests.shards.cluster import Cluster
 
+Failure = Callable[..., psycopg.Error]
 COLUMNS = "query_id, doc_id, score, logit, rank, lse, document_id_column, document_column, query_column"
 ASKING = "query_table = 'asking' AND document_table = 'public.docs'"
 CROSS = f"SELECT {COLUMNS} FROM cross_attention WHERE {ASKING}"
@@ -34,3 +38,12 @@ def test_each_query_has_its_own_normaliser(cluster: Cluster) -> None:
 def test_without_a_query_there_is_no_row(cluster: Cluster) -> None:
     cluster.db.execute("CREATE OR REPLACE VIEW asking AS SELECT id, embedding FROM docs WHERE id < 0")
     assert_alike(both(cluster, f"{CROSS} AND k = 2"), some=False)
+
+
+@pytest.mark.parametrize("count", [3, 4, 12])
+def test_normalisers_of_another_number_of_heads(cluster: Cluster, failure: Failure, count: int) -> None:
+    given = ",".join(["9"] * count)
+    statement = f"{CROSS} AND num_heads = 2 AND k = 2 AND normaliser = '{{{given}}}' AND {SHARDS}"
+    error = failure(cluster.db, statement)
+    assert error.sqlstate == "22023"
+    assert "normaliser has" in str(error)
