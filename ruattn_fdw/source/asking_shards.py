@@ -6,6 +6,7 @@ and every value is a constant: so postgres_fdw sends the conditions on, and they
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from ruattn_fdw.values import Unknown
 CONNECTING = ("08", "2F003")
 """How SQLSTATEs begin of a connection that is lost, or wants a password; their messages name no server."""
 START = "SELECT f.tableoid"
+LONG_ARRAY = re.compile(r"('\{[-+0-9.e,]{100})[-+0-9.e,]{900,}")
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,13 @@ def _naming(shards: Sequence[Shard]) -> Iterator[None]:
 
 
 def _remote(context: str) -> str:
-    """The context of an error without the line with the statement for all shards, and what follows it."""
+    """The context of an error without the line with the statement for all shards, and what follows it.
+
+    Of vectors, which may be hundreds, only how they begin.
+    """
     before, found, _ = context.partition(START)
-    return before.rpartition("\n")[0] if found else context
+    shortened: str = LONG_ARRAY.sub(r"\1...", before.rpartition("\n")[0] if found else context)
+    return shortened
 
 
 def _blamed(shards: Sequence[Shard], message: str, error: Any) -> str | None:

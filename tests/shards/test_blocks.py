@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import psycopg
 import pytest
 
 from tests.shards.answers import DOCS, SHARDS, assert_alike, both
@@ -15,6 +16,7 @@ CROSS += "query_table = 'asking' AND document_table = 'public.docs'"
 ATTENTION = f"SELECT query_id, output, entropy, lse FROM attention WHERE {DOCS} AND query_table = 'asking'"
 
 Ask = Callable[[np.ndarray], None]
+Failure = Callable[..., psycopg.Error]
 
 
 @pytest.fixture
@@ -171,3 +173,28 @@ def test_each_shard_reads_its_rows_once_for_a_block_and_a_round(cluster: Cluster
 def explained(cluster: Cluster, statement: str) -> list[str]:
     rows = cluster.db.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {statement}".encode()).fetchall()
     return [row[0].strip() for row in rows]
+
+
+def test_an_error_names_the_shard_and_does_not_repeat_all_queries(
+    cluster: Cluster, ask: Ask, failure: Failure
+) -> None:
+    ask(vectors(256))
+    cluster.shards["s2"].execute("ALTER TABLE docs RENAME TO docks")
+    try:
+        for statement in (CROSS, ATTENTION):
+            error = failure(cluster.db, f"{statement} AND {SHARDS}")
+            start = 'shard "s2" (server "s2_server"): relation "public.docs" does not exist'
+            assert (error.sqlstate, error.diag.message_primary) == ("42P01", start)
+            assert "remote SQL command" in str(error.diag.context)
+            assert len(str(error.diag.context)) < 2000
+    finally:
+        cluster.shards["s2"].execute("ALTER TABLE docks RENAME TO docs")
+
+
+def test_explain_shows_how_many_go_together(cluster: Cluster, ask: Ask) -> None:
+    ask(vectors(2))
+    for statement, most in ((f"{CROSS} AND k = 200", 81), (CROSS, 256), (ATTENTION, 256)):
+        rows = cluster.db.execute(f"EXPLAIN (VERBOSE) {statement} AND {SHARDS}".encode()).fetchall()
+        [sent] = [row[0] for row in rows if "Round 1 at s2" in row[0]]
+        assert "query OPERATOR(public.=) $1::public.attention_vector" in sent
+        assert f'"queries": {most}' in sent

@@ -118,6 +118,19 @@ def ending(cluster: Cluster, session: Session, way: str, ready: Callable[[], Non
     thread.join()
 
 
+def test_it_ends_where_many_queries_go_together(cluster: Cluster, session: Session, shards: Shards) -> None:
+    for name in ("cross_attention", "attention"):
+        documents = "document_table" if name == "cross_attention" else "table_name"
+        statement = f"SELECT lse FROM {name} WHERE query_table = 'docs' AND {documents} = 'public.first'"
+        with (
+            ending(cluster, session, "pg_cancel_backend", lambda: shards.wait_for("first")) as asked,
+            pytest.raises(psycopg.errors.QueryCanceled),
+        ):
+            session.execute(f"{statement} AND {SHARDS}".encode())
+        assert time.monotonic() - asked[0] < LATEST
+        shards.wait_for_the_end(asked[0] + LATEST - time.monotonic())
+
+
 @pytest.mark.parametrize("way", ["pg_cancel_backend", "pg_terminate_backend"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_it_ends_in_every_phase(
