@@ -47,6 +47,11 @@ class KeySet:
         chosen: F32 = self.stored[places]
         return chosen
 
+    @property
+    def owner(self) -> F32 | KeySet:
+        """What is there for as long as these keys are: their array, or the set where it is of some rows."""
+        return self.stored if self.present is None else self
+
     def dense(self) -> F32:
         """All keys in one array: a copy where rows are absent, shared by all who use it at a time."""
         if self.present is None:

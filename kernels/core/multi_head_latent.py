@@ -16,6 +16,7 @@ from ..absorbed import AbsorbedScorer
 from ..arrays import F32, F64, Checkpoint, spans
 from ..errors import InvalidOption
 from ..fits import LastFit
+from ..keyset import KeySet
 from ..logits import check_range
 from ..mechanism import Mechanism
 from ..options import Interval, Option
@@ -37,7 +38,7 @@ class Latent(NamedTuple):
 def weigh(problem: Problem) -> Weights:
     """The weights of all keys; the query goes down into the latent space, once for each head."""
     heads, width = problem.query.shape
-    latent = _latent_of(problem.keys, problem.options, problem.checkpoint)
+    latent = _latent_of(problem.keyset, problem.options, problem.checkpoint)
     absorbed = np.einsum("hwc,hw->hc", latent.directions.reshape(heads, width, -1), problem.query)
     absorbed /= math.sqrt(width) * problem.temperature
     logits = np.empty((heads, len(problem.keys)))
@@ -51,7 +52,7 @@ def weigh(problem: Problem) -> Weights:
     return settled(weights, logits, lse)
 
 
-def _latent_of(keys: F32, options: Options, checkpoint: Checkpoint) -> Latent:
+def _latent_of(keys: F32 | KeySet, options: Options, checkpoint: Checkpoint) -> Latent:
     wanted, d = options["latent_dim"], keys.shape[1]
     if wanted is not None and int(wanted) > d:
         raise InvalidOption(

@@ -32,7 +32,7 @@ def in_community(problem: Problem) -> Bools:
     options, n = problem.options, len(problem.keys)
     check_rows(MECHANISM.name, problem.keys, most_rows(options))
     knn = int(options["knn"])
-    neighbours = NEAREST_KEYS.of(problem.keys, knn, checkpoint=problem.checkpoint)
+    neighbours = NEAREST_KEYS.of(problem.keyset, knn, checkpoint=problem.checkpoint)
     cosines = unit_rows(problem.keys) @ unit_rows(problem.query.reshape(1, -1))[0]
     network = Network(neighbours, cosines, knn)
     if options["alpha"] is not None:

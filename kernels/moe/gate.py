@@ -9,6 +9,7 @@ import numpy as np
 from .. import kmeans
 from ..arrays import F32, F64, Checkpoint, Floats, Rows, spans, uninterrupted
 from ..errors import InvalidOption, InvalidShape, NumericOverflow
+from ..keyset import KeySet
 from ..options import Interval, Option
 from ..trained import Tensors, check_axes
 
@@ -46,7 +47,7 @@ def learned_gate(tensors: Tensors) -> F64:
     return tensors["gate"].astype(np.float64)
 
 
-def check_width(gate: F64, vectors: Floats) -> None:
+def check_width(gate: F64, vectors: Floats | KeySet) -> None:
     """Raise InvalidShape unless vectors (n, d) are as wide as those of the gate."""
     if vectors.shape[1] != gate.shape[1]:
         raise InvalidShape(

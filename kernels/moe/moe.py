@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import F32, F64, Checkpoint, Rows
 from ..core.dot import dot_scorer
 from ..fits import LastFit
+from ..keyset import KeySet
 from ..kmeans import assign
 from ..logits import exact_logits
 from ..mechanism import Mechanism
@@ -54,14 +55,14 @@ def _shared_out(keys: F32, gate: F64, checkpoint: Checkpoint) -> Experts:
 _LAST_FIT, _LAST_SHARES = LastFit(_fit), LastFit(_share_out)
 
 
-def experts_of(keys: F32, options: Options, checkpoint: Checkpoint) -> Experts:
+def experts_of(keys: F32 | KeySet, options: Options, checkpoint: Checkpoint) -> Experts:
     """The experts fitted to keys (n, d)."""
     num_experts = int(options["num_experts"])
     check_top_k(num_experts, int(options["top_k"]))
     return _LAST_FIT.of(keys, num_experts, int(options["seed"]), checkpoint=checkpoint)
 
 
-ExpertsOf = Callable[[F32, Options, Checkpoint], Experts]
+ExpertsOf = Callable[[F32 | KeySet, Options, Checkpoint], Experts]
 """Keys (n, d), options -> their experts."""
 
 
@@ -70,7 +71,7 @@ def weigh(problem: Problem, experts_of: ExpertsOf = experts_of) -> Weights:
 
     The gate sees the whole query, each expert attends by heads. The logit is s_j.
     """
-    experts = experts_of(problem.keys, problem.options, problem.checkpoint)
+    experts = experts_of(problem.keyset, problem.options, problem.checkpoint)
     chosen, shares = experts.of(problem.query.reshape(-1), problem.options)
     rows = np.flatnonzero(np.isin(experts.owner, chosen))
     logits = exact_logits(MECHANISM, problem, rows)
@@ -86,7 +87,7 @@ def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
     """moe with the gate of a set."""
     gate = learned_gate(tensors)
 
-    def experts(keys: F32, options: Options, checkpoint: Checkpoint) -> Experts:
+    def experts(keys: F32 | KeySet, options: Options, checkpoint: Checkpoint) -> Experts:
         check_width(gate, keys)
         check_top_k(len(gate), int(options["top_k"]))
         return _LAST_SHARES.of(keys, gate.tobytes(), checkpoint=checkpoint)

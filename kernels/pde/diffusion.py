@@ -60,7 +60,7 @@ def weigh(problem: Problem) -> Weights:
     form, t = str(options["laplacian"]), float(options["t"])
     spectral = knn is None and (form != "random_walk" or t > _WALKED)
     fit = _SPARSE if knn is not None else _SPECTRAL if spectral else _WALK
-    flow = fit.of(problem.keys, options["bandwidth"], form, knn, checkpoint=problem.checkpoint)
+    flow = fit.of(problem.keyset, options["bandwidth"], form, knn, checkpoint=problem.checkpoint)
     logits = flow(start, t, problem.checkpoint) / problem.temperature
     problem.checkpoint()
     weights, lse = plain_softmax(logits)

@@ -43,7 +43,7 @@ def _betas(problem: Problem) -> F64:
     heads = len(problem.query)
     if problem.options["beta"] is not None:
         return np.full((heads, 1), float(problem.options["beta"]))
-    squares = _MEAN_SQUARES.of(problem.keys, heads, checkpoint=problem.checkpoint)
+    squares = _MEAN_SQUARES.of(problem.keyset, heads, checkpoint=problem.checkpoint)
     return np.where(squares > 0, _MEAN_LOGIT / np.where(squares > 0, squares, 1), 1)[:, None]
 
 

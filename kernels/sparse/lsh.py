@@ -36,7 +36,7 @@ def share_a_bucket(problem: Problem) -> Bools:
             "Take fewer rounds or buckets.",
         )
     own = _hashes(problem.query.reshape(1, -1), rounds, buckets, seed, problem.checkpoint)
-    of_keys = _OF_KEYS.of(problem.keys, rounds, buckets, seed, checkpoint=problem.checkpoint)
+    of_keys = _OF_KEYS.of(problem.keyset, rounds, buckets, seed, checkpoint=problem.checkpoint)
     return np.asarray((of_keys == own).any(axis=1))
 
 

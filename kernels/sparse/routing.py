@@ -41,7 +41,7 @@ def fitted_clusters(problem: Problem) -> Clusters:
     wanted = int(options["n_clusters"] or math.ceil(math.sqrt(n)))
     _check_probes(options, wanted)
     seed, rounds = int(options["seed"]), int(options["max_iter"])
-    return _CLUSTERS.of(problem.keys, min(wanted, n), seed, rounds, checkpoint=problem.checkpoint)
+    return _CLUSTERS.of(problem.keyset, min(wanted, n), seed, rounds, checkpoint=problem.checkpoint)
 
 
 def in_near_clusters(problem: Problem, clusters_of: Callable[[Problem], Clusters] = fitted_clusters) -> Bools:
@@ -87,7 +87,7 @@ def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:
                 "Name a model that was fitted to such vectors, or other vectors.",
             )
         _check_probes(problem.options, len(centroids))
-        return _SHARES.of(problem.keys, centroids.tobytes(), checkpoint=problem.checkpoint)
+        return _SHARES.of(problem.keyset, centroids.tobytes(), checkpoint=problem.checkpoint)
 
     parameters = without(mechanism, "n_clusters", "seed", "max_iter")
     return replace(mechanism, parameters=parameters, visible=partial(in_near_clusters, clusters_of=given))

@@ -65,7 +65,7 @@ def _whitening_of(problem: Problem) -> F64 | None:
     """The map of all vectors, None for the identity."""
     if problem.options["maps"] == "identity":
         return None
-    return _WHITENING.of(problem.keys, checkpoint=problem.checkpoint)
+    return _WHITENING.of(problem.keyset, checkpoint=problem.checkpoint)
 
 
 def _whitening(keys: F32, checkpoint: Checkpoint) -> F64:

@@ -27,7 +27,7 @@ def by_mode(problem: Problem) -> Bools:
     stable, freeze = float(options["stable"]), float(options["freeze"])
     if freeze > stable:
         raise InvalidOption(f"freeze is {freeze:g}, stable is {stable:g}", "freeze is the lower of the two.")
-    found = coherence(NEAREST_KEYS.of(problem.keys, int(options["knn"]), checkpoint=problem.checkpoint))
+    found = coherence(NEAREST_KEYS.of(problem.keyset, int(options["knn"]), checkpoint=problem.checkpoint))
     mode = "stable" if found >= stable else "freeze" if found <= freeze else "cautious"
     problem.notes.update(Mode=mode, Coherence=found)
     seen = {"stable": n, "freeze": 1, "cautious": max(1, int(options["width"]) // 2)}[mode]
