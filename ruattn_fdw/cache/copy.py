@@ -16,7 +16,7 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.cache.file_format import Section
 from ruattn_fdw.cache.matrix_file import MatrixFile
-from ruattn_fdw.cache.reader import Chunk
+from ruattn_fdw.cache.reader import ROWS, Chunk
 from ruattn_fdw.kernels.approximate import codes
 
 NULL, ABSENT = -1, -2
@@ -287,6 +287,14 @@ class _Sorted:
     def find(self, tids: np.ndarray, versions: np.ndarray) -> np.ndarray:
         """The entries (n,) at these addresses (n,) with these versions, -1 where there is none."""
         entries = np.full(len(tids), -1, np.int64)
+        # by parts, as looking up takes several times the memory of what is found
+        for start in range(0, len(tids), ROWS):
+            part = slice(start, start + ROWS)
+            self._find(tids[part], versions[part], entries[part])
+        return entries
+
+    def _find(self, tids: np.ndarray, versions: np.ndarray, entries: np.ndarray) -> None:
+        """Write what is found into entries (n,)."""
         places = np.searchsorted(self._tids, tids)
         looked = np.arange(len(tids))
         while len(looked):
@@ -300,7 +308,6 @@ class _Sorted:
             entries[looked[hit]] = found + self._offset
             looked = looked[~hit]
             places[looked] += 1
-        return entries
 
 
 _NOTHING = _Sorted(np.empty(0, np.int64), np.empty(0, np.int64), 0)

@@ -37,7 +37,7 @@ def walked(leaves: bytes) -> Versions:
     tids, xmins, provable = host_api.heap_keys(leaves)
     if not provable:
         raise NoCopyError(OLD_ROWS)
-    return Versions(np.asarray(tids), np.asarray(xmins).astype(np.int64))
+    return Versions(np.asarray(tids), np.asarray(xmins))
 
 
 def selected(source: Source, leaves: bytes, columns: Sequence[tuple[str, str]]) -> Versions:
