@@ -21,8 +21,11 @@ FROM server AS build
 RUN set -eu; \
     apt-get update -q; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-        gcc libc6-dev postgresql-server-dev-17 python3-dev python3-pip python3-setuptools python3-venv; \
-    rm -rf /var/lib/apt/lists/*
+        gcc libc6-dev python3-dev python3-pip python3-setuptools python3-venv; \
+    cd /tmp; \
+    apt-get download -q postgresql-server-dev-17; \
+    dpkg --extract postgresql-server-dev-17_*.deb /; \
+    rm -rf postgresql-server-dev-17_*.deb /var/lib/apt/lists/*
 WORKDIR /src
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY ruattn_fdw ruattn_fdw
