@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from ruattn_fdw import host_api
 from ruattn_fdw.cache import folder
-from ruattn_fdw.errors import IO_ERROR, AttentionError
+from ruattn_fdw.errors import IO_ERROR, NOT_SUPPORTED, AttentionError
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch
 
@@ -94,6 +94,12 @@ def forget() -> None:
 
 @contextmanager
 def _in_words() -> Iterator[None]:
+    if not host_api.is_bundled():
+        raise AttentionError(
+            "there are no statistics of searches here",
+            sqlstate=NOT_SUPPORTED,
+            hint="The extension ruattn_fdw, of the bundled host, keeps them.",
+        )
     try:
         yield
     except OSError as error:

@@ -17,6 +17,8 @@ from ruattn_fdw.memory import MEBIBYTE
 
 def kept(removed_after_crash: bool) -> Finding:
     """Whether copies are kept at all."""
+    if not host_api.is_bundled():
+        return Finding("copies", "none: the host is Multicorn2")
     if not removed_after_crash:
         return Finding(
             "copies",

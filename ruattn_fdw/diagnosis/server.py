@@ -53,7 +53,8 @@ def findings() -> Iterator[Finding]:
     yield _preloaded()
     yield copies.kept(removed == "on")
     if privileged == "true":
-        yield from copies.files()
+        if host_api.is_bundled():
+            yield from copies.files()
         yield _rerank_models()
     yield from _other_extensions()
 

@@ -71,7 +71,8 @@ class AttentionIndexes(AttentionTable):
     ) -> Iterator[Batch]:
         """List the indexes by name."""
         columns, _, _ = host_api.select(LISTED, ("id", "id", "text", "text", "text", "text"))
-        listed, copies = _listed(columns), copies_of_indexes()
+        listed = list(_listed(columns))
+        copies = copies_of_indexes() if listed else {}
         rows = [_described(facts, copies) for facts in listed]
         return iter([Batch(len(rows), {name: [row[name] for row in rows] for name in wanted})])
 

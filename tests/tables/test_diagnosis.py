@@ -53,6 +53,7 @@ def test_a_script_of_another_version_is_found(db: Connection) -> None:
         assert diagnosis(db)["extension"] == ("0.0.9", False, "Run: ALTER EXTENSION ruattn_fdw UPDATE")
 
 
+@pytest.mark.bundled
 def test_without_room_for_copies_it_says_what_that_costs(db: Connection) -> None:
     db.execute("SET ruattn_fdw.cache_size = 0")
     value, ok, advice = diagnosis(db)["copies"]
