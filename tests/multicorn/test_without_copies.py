@@ -1,4 +1,4 @@
-"""What tells of copies of vectors and of statistics says that there are none, though another database has them."""
+"""What tells of copies and of statistics says that there are none, though another database has them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def bundled(server: Server) -> Iterator[Connection]:
 
 
 def test_an_index_of_another_database_is_not_listed(db: Connection, bundled: Connection) -> None:
-    bundled.execute("CREATE TABLE documents AS SELECT i AS id, '{1,2}'::real[] AS v FROM generate_series(1, 9) i")
+    rows = "SELECT i AS id, '{1,2}'::real[] AS v FROM generate_series(1, 9) i"
+    bundled.execute(f"CREATE TABLE documents AS {rows}".encode())
     bundled.execute("CREATE INDEX ON documents USING ruvector_attention (v) INCLUDE (id)")
     bundled.execute(SEARCH.encode())
     assert bundled.execute("SELECT state FROM attention_indexes").fetchall() == [("warm",)]
@@ -38,7 +39,8 @@ def test_an_index_of_another_database_is_not_listed(db: Connection, bundled: Con
 @pytest.mark.parametrize("query", ["SELECT * FROM attention_stats", "SELECT attention_stats_reset()"])
 def test_statistics_are_an_error(db: Connection, failure: Callable[..., Any], query: str) -> None:
     error = failure(db, query)
-    assert (error.sqlstate, error.diag.message_primary) == ("0A000", "there are no statistics of searches here")
+    assert error.sqlstate == "0A000"
+    assert error.diag.message_primary == "there are no statistics of searches here"
     assert error.diag.message_hint == "The extension ruattn_fdw, of the bundled host, keeps them."
 
 
