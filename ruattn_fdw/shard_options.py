@@ -76,21 +76,28 @@ def asked_as_shard(arguments: Arguments) -> Asked | None:
             sqlstate=NOT_SUPPORTED,
             hint="Bring all servers to one version.",
         )
-    normaliser = given.get("normaliser")
-    return Asked(
-        given["name"],
-        _number_of_queries(given.get("queries")),
-        None if normaliser is None else np.array(normaliser, np.float64),
+    queries, normaliser = given.get("queries"), given.get("normaliser")
+    if queries is not None and (not isinstance(queries, int) or queries < 1):
+        raise _not_as_it_must("queries", queries, "no number of them")
+    return Asked(given["name"], queries, None if normaliser is None else _numbers("normaliser", normaliser))
+
+
+def _numbers(name: str, given: object) -> np.ndarray:
+    """Numbers float64 (n,) out of an array of JSON."""
+    try:
+        numbers = np.array(given, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise _not_as_it_must(name, given, "no array of numbers") from None
+    if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
+        raise _not_as_it_must(name, given, "no array of numbers")
+    return numbers
+
+
+def _not_as_it_must(name: str, given: object, what: str) -> AttentionError:
+    return AttentionError(
+        f"the option {SHARD} says {name}: {shown(given)}, which is {what}",
+        hint=f"Give {SHARDS} instead, which asks as it must.",
     )
-
-
-def _number_of_queries(given: object) -> int | None:
-    if given is not None and (not isinstance(given, int) or given < 1):
-        raise AttentionError(
-            f"the option {SHARD} says queries: {shown(given)}, which is no number of them",
-            hint=f"Give {SHARDS} instead, which asks as it must.",
-        )
-    return given
 
 
 def queries_in(arguments: Arguments, asked: Asked) -> np.ndarray:
@@ -115,3 +122,13 @@ def normalisers_of(given: np.ndarray | None, count: int) -> np.ndarray | None:
             hint="Give the log-sum-exp of each head of each query, query after query.",
         )
     return given.reshape(count, -1)
+
+
+def fitting(normalisers: np.ndarray, heads: int) -> np.ndarray:
+    """Normalisers (m, H); AttentionError where they are of another number of heads."""
+    if normalisers.shape[1] != heads:
+        raise AttentionError(
+            f"normaliser has {normalisers.shape[1]} values for each query, num_heads is {heads}",
+            hint="Give the log-sum-exp of each head of each query, query after query.",
+        )
+    return normalisers

@@ -21,7 +21,7 @@ from ruattn_fdw.kernels.positions import Positions
 from ruattn_fdw.kernels.problem import Options
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
-from ruattn_fdw.shard_options import asked_as_shard, normalisers_of, queries_in, schemas_of
+from ruattn_fdw.shard_options import asked_as_shard, fitting, normalisers_of, queries_in, schemas_of
 from ruattn_fdw.source import companions
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows, check_dimensions
@@ -250,7 +250,7 @@ def _shown_entropy(arguments: Arguments) -> Callable[[Outputs, int], np.ndarray 
     def share(block: Outputs, start: int) -> np.ndarray | None:
         if block.entropies is None:
             return None
-        given = normalisers[start : start + len(block)]
+        given = fitting(normalisers[start : start + len(block)], block.lse.shape[1])
         added: np.ndarray = share_of_entropy(block.lse, block.entropies, given).mean(axis=1)
         return added.astype(np.float32)
 

@@ -15,11 +15,10 @@ import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Table
-from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.kernels.merge import in_doubt, is_settled, merge_lse, merge_order, reweighted
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
-from ruattn_fdw.shard_options import own_options
+from ruattn_fdw.shard_options import fitting, own_options
 from ruattn_fdw.source.asking_shards import Question, ask
 from ruattn_fdw.source.literals import Condition
 from ruattn_fdw.source.shards import Shard
@@ -144,7 +143,7 @@ def find(
     rows = Given.of(columns[len(SETTLED) :])
     parts = [rows.by_query(np.flatnonzero(oids == shard.oid)) for shard in living]
     lse = np.array([[numbers(texts[part[0]]) for part in of_query] for of_query in zip(*parts, strict=True)])
-    whole = np.array([merge_lse(values) for values in lse]) if given is None else _fitting(given, lse)
+    whole = np.array([merge_lse(values) for values in lse]) if given is None else fitting(given, lse.shape[2])
     found = [
         None if search.k is None else _settled(search.k, rows, of_query, values, common)
         for *of_query, values, common in zip(*parts, lse, whole, strict=True)
@@ -153,16 +152,6 @@ def find(
     asked_again = _second_round(replace(search, shards=living), left, whole, wanted, report)
     for answer in found:
         yield next(asked_again) if answer is None else answer
-
-
-def _fitting(normalisers: np.ndarray, lse: np.ndarray) -> np.ndarray:
-    """Normalisers (m, H); AttentionError where the log-sum-exps (m, S, H) are of another number of heads."""
-    if normalisers.shape[1] != lse.shape[2]:
-        raise AttentionError(
-            f"normaliser has {normalisers.shape[1]} values for each query, num_heads is {lse.shape[2]}",
-            hint="Give the log-sum-exp of each head of each query, query after query.",
-        )
-    return normalisers
 
 
 def _second_round(
