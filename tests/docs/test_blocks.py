@@ -26,8 +26,11 @@ DOCUMENTS = [
 BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {
     "CONTRIBUTING.md": {"": "a list of folders", "python": "test_worked_example.py"},
-    "README.md": {"docker": "needs the image: tests/container"},
-    "docs/container.md": dict.fromkeys(("docker", "dockerfile"), "needs the image: tests/container"),
+    "README.md": {"docker": "tests/container/test_documented_lines.py"},
+    "docs/container.md": {
+        "docker": "tests/container/test_documented_lines.py",
+        "dockerfile": "an image of the reader's, with models of his",
+    },
     "docs/multicorn.md": {"text": "about another host's server, in its configuration"},
     **{document: {"math": "a formula"} for document in DOCUMENTS if "/mechanisms/" in document},
 }
