@@ -65,6 +65,7 @@ class FakeHost:
 def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     fake = FakeHost()
     monkeypatch.setattr(host_api, "host", lambda: fake)
+    monkeypatch.setattr(host_api, "is_bundled", lambda: True)
     return fake
 
 
