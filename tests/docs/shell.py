@@ -125,7 +125,8 @@ class Shell:
 
     def serve(self, line: str) -> None:
         """A command that serves until it is interrupted; an address is the last line that it prints."""
-        words = shlex.split(line)
+        # where the tests run in the background of a shell, interrupts are ignored, and so by what they start
+        words = ["env", "--default-signal=INT", *shlex.split(line)]
         with subprocess.Popen(
             words, cwd=self._folder, env=self._environment, stdout=subprocess.PIPE, text=True
         ) as server:
