@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 from ruattn_fdw.cli.main import main
+from ruattn_fdw.plots import fonts
 from ruattn_fdw.server.server import Server
 
 ROWS = ["--table-name", "documents", "--query-id", "7"]
@@ -33,7 +34,7 @@ def test_each_picture_is_written_as_its_suffix_says(
 def test_letters_that_are_drawn_as_boxes_are_named(
     pictures_uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ruattn_fdw.plots.canvas.fonts.use_installed", lambda figure: "\u6ce8\u610f")
+    monkeypatch.setattr(fonts, "use_installed", lambda figure: "\u6ce8\u610f")
     assert main(["plot", "heads", str(tmp_path / "picture.png"), *ROWS, "--uri", pictures_uri]) == 0
     assert capsys.readouterr().err == "drawn as boxes, for no font here has them: \u6ce8\u610f\n"
 
