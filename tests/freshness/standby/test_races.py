@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -37,10 +38,10 @@ def write(session: Connection) -> None:
 
 
 def read(uri: str, table: str, stop: threading.Event, wrong: list[Any]) -> int:
-    """Search until told to stop: how many answers came. Conflicts with replay may end the session."""
+    """Search until told to stop, count answers. Conflicts with replay end sessions, or their start."""
     answers = 0
     while not stop.is_set():
-        with psycopg.connect(uri, autocommit=True) as session:
+        with suppress(psycopg.OperationalError), psycopg.connect(uri, autocommit=True) as session:
             while not (stop.is_set() or session.closed):
                 try:
                     found = session.execute(TOTAL.format(table).encode()).fetchall()
