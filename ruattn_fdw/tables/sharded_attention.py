@@ -94,9 +94,7 @@ def _attended(asking: Asking, arguments: Arguments, entropy: bool, report: Repor
     if not texts:
         return dict(EMPTY)
     sharding.put_in_effect(arguments, NAMES, dict(zip(SETTLED, settled, strict=True)))
-    # in the order of the shards, not of their arrival: sums depend on it in their last digit
-    order = np.concatenate([np.flatnonzero(oids == shard.oid) for shard in asking.shards])
-    lse = _by_shard(np.array([numbers(texts[row]) for row in order]), asking)
+    lse = _by_shard(np.array([numbers(text) for text in texts]), oids, asking)
     whole = merge_lse(lse)
     if arguments["model"] is not None and lse.shape[-1] > 1:
         raise AttentionError(
@@ -105,15 +103,18 @@ def _attended(asking: Asking, arguments: Arguments, entropy: bool, report: Repor
             hint="Its projection of the output would mix heads that the shards have not merged yet.",
         )
     return {
-        "output": merge_outputs(lse, _by_shard(np.asarray(outputs)[order], asking)),
+        "output": merge_outputs(lse, _by_shard(np.asarray(outputs), oids, asking)),
         "entropy": _entropies(asking, whole, report) if entropy else (None,),
         "lse": whole,
     }
 
 
-def _by_shard(rows: np.ndarray, asking: Asking) -> np.ndarray:
-    """Rows of shard after shard, query after query within each, as (S, m, ...)."""
-    return rows.reshape(-1, asking.queries, rows.shape[-1])
+def _by_shard(rows: np.ndarray, oids: np.ndarray, asking: Asking) -> np.ndarray:
+    """Rows (r, ...) of shard after shard, query after query within each, as (S, m, ...)."""
+    # in the order of the shards, not of their arrival: sums depend on it in their last digit
+    order = np.concatenate([np.flatnonzero(oids == shard.oid) for shard in asking.shards])
+    parts: np.ndarray = rows[order].reshape(-1, asking.queries, *rows.shape[1:])
+    return parts
 
 
 def _entropies(asking: Asking, whole: np.ndarray, report: Report) -> np.ndarray:
@@ -121,10 +122,8 @@ def _entropies(asking: Asking, whole: np.ndarray, report: Report) -> np.ndarray:
     (shares,), oids = ask(
         asking.shards, asking.second(whole.reshape(-1).tolist()), ("float",), "entropy", report
     )
-    order = np.concatenate([np.flatnonzero(oids == shard.oid) for shard in asking.shards])
     # a shard without rows has NULL
-    parts = np.asarray(shares)[order].reshape(-1, asking.queries)
-    entropies: np.ndarray = np.nansum(parts, axis=0).astype(np.float32)
+    entropies: np.ndarray = np.nansum(_by_shard(np.asarray(shares), oids, asking), axis=0).astype(np.float32)
     return entropies
 
 
