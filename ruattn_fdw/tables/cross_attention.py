@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,15 @@ from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.handler import DEFAULT_ROWS, AttentionTable, Batch, Cost
 from ruattn_fdw.kernels.batch import Settings
-from ruattn_fdw.kernels.nearest import Answers, nearest
+from ruattn_fdw.kernels.nearest import Answers
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.shard_options import local_name, schemas_of
 from ruattn_fdw.source.relation import Source, estimated_rows
 from ruattn_fdw.source.rows import Rows
 from ruattn_fdw.tables import models, naming, ordering, sharded_cross, sharding, shared
-from ruattn_fdw.tables.answers import name_row
+from ruattn_fdw.tables.answers import answers_to
 from ruattn_fdw.tables.mha_search import COST_OF_READING_A_ROW, SEARCH, STARTUP_COST
-from ruattn_fdw.threads import THREADS
 from ruattn_fdw.values import Unknown
 
 COST_OF_A_PAIR = 0.001
@@ -103,19 +101,8 @@ class CrossAttention(AttentionTable):
         settings = shared.many_settings(mechanism, arguments, queries.width)
         _check_dimensions(queries, asking, documents, answering, settings)
         shared.send_remark(mechanism, documents.keyset, settings.heads, settings.options, memo)
-        with shared.kernel_errors():
-            answers = nearest(
-                settings,
-                queries.keys,
-                documents.keyset,
-                documents.ids,
-                arguments["k"],
-                normaliser=arguments["normaliser"],
-                columns=documents.numbers,
-                threads=THREADS.count,
-                checkpoint=host_api.check_interrupts,
-            )
-        return _emit(answers, queries, documents, answering, report)
+        answers = answers_to(queries.keys, settings, answering, documents, arguments, report)
+        return _emit(answers, queries, documents)
 
     def cost(self, arguments: Arguments) -> Cost:
         """Every query is compared with every document."""
@@ -181,15 +168,9 @@ def _check_dimensions(
         )
 
 
-def _emit(
-    answers: Iterator[Answers], queries: Rows, documents: Rows, answering: Source, report: Report
-) -> Iterator[Batch]:
+def _emit(answers: Iterator[Answers], queries: Rows, documents: Rows) -> Iterator[Batch]:
     """Batches of the answers, cut to moderate length."""
-    while True:
-        with report.timing("kernel"), shared.kernel_errors(partial(name_row, answering, documents)):
-            found = next(answers, None)
-        if found is None:
-            return
+    for found in answers:
         for start in range(0, len(found.row), MOST_ROWS):
             part = slice(start, start + MOST_ROWS)
             logit = found.logit[part]

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw import host_api
 from ruattn_fdw.cache.rows import read_coded, read_rows
 from ruattn_fdw.kernels.mechanism import Mechanism
-from ruattn_fdw.kernels.nearest import Answers, nearest
+from ruattn_fdw.kernels.nearest import Answers
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.shard_options import Asked, normalisers_of, queries_in
@@ -19,8 +18,7 @@ from ruattn_fdw.source.batch import Batch
 from ruattn_fdw.source.relation import Source
 from ruattn_fdw.source.rows import Rows, check_dimensions
 from ruattn_fdw.tables import shared
-from ruattn_fdw.tables.answers import name_row
-from ruattn_fdw.threads import THREADS
+from ruattn_fdw.tables.answers import answers_to
 
 Search = Callable[..., Iterator[Batch]]
 
@@ -86,33 +84,17 @@ def _by_products(
     many = shared.many_settings(mechanism, arguments, queries.shape[1])
     fitting = shared.key_widths(mechanism, queries.shape[1], settings["num_heads"], settings["options"])
     check_dimensions(queries[0], rows, source, fitting)
-    with shared.kernel_errors():
-        answers = nearest(
-            many,
-            queries,
-            rows.keyset,
-            rows.ids,
-            arguments["k"],
-            normaliser=arguments["normaliser"],
-            columns=rows.numbers,
-            threads=THREADS.count,
-            checkpoint=host_api.check_interrupts,
-        )
-    return _emit(answers, rows, source, report)
+    answers = answers_to(queries, many, source, rows, arguments, report)
+    return map(partial(_batch, rows), answers)
 
 
-def _emit(answers: Iterator[Answers], rows: Rows, source: Source, report: Report) -> Iterator[Batch]:
-    while True:
-        with report.timing("kernel"), shared.kernel_errors(partial(name_row, source, rows)):
-            found = next(answers, None)
-        if found is None:
-            return
-        columns = {
-            "id": rows.shown_ids(found.row),
-            "score": found.score,
-            "logit": found.logit,
-            "rank": found.rank,
-            "head_scores": found.score[:, None],
-            "lse": found.lse,
-        }
-        yield Batch(len(found.row), columns)
+def _batch(rows: Rows, found: Answers) -> Batch:
+    columns = {
+        "id": rows.shown_ids(found.row),
+        "score": found.score,
+        "logit": found.logit,
+        "rank": found.rank,
+        "head_scores": found.score[:, None],
+        "lse": found.lse,
+    }
+    return Batch(len(found.row), columns)
