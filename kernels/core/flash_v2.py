@@ -6,11 +6,9 @@ log-sum-exp, and the output where there are values, are folded tile by tile, in 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ..arrays import BLOCK_BYTES, F64, Checkpoint, Floats, uninterrupted
+from ..arrays import BLOCK_BYTES, Checkpoint, Floats
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
@@ -59,49 +57,6 @@ def _tile_state(logits: Floats) -> State:
 
 def _no_keys(shape: tuple[int, ...]) -> State:
     return State(np.full(shape, -np.inf, np.float32), np.zeros(shape))
-
-
-def flash_attention(
-    queries: Floats,
-    keys: Floats,
-    values: Floats,
-    *,
-    scale: float | None = None,
-    block_size_q: int = 64,
-    block_size_kv: int = 64,
-    checkpoint: Checkpoint = uninterrupted,
-) -> tuple[Floats, F64]:
-    """Output (..., m, d_v) and log-sum-exp (..., m) of queries (..., m, d) over keys (..., n, d), n >= 1.
-
-    values (..., n, d_v). scale is 1/sqrt(d) if left out. Never holds more logits than one tile of
-    block_size_q x block_size_kv; the result does not depend on the block sizes.
-    """
-    factor = 1 / math.sqrt(queries.shape[-1]) if scale is None else scale
-    output = np.empty((*queries.shape[:-1], values.shape[-1]), queries.dtype)
-    lse = np.empty(queries.shape[:-1], np.float64)
-    for start in range(0, queries.shape[-2], block_size_q):
-        tile = slice(start, start + block_size_q)
-        state = attention_state(queries[..., tile, :] * factor, keys, values, block_size_kv, checkpoint)
-        assert state.output is not None
-        output[..., tile, :] = state.output / state.total[..., None]
-        lse[..., tile] = state.lse
-    return output, lse
-
-
-def attention_state(
-    queries: Floats, keys: Floats, values: Floats, block: int, checkpoint: Checkpoint = uninterrupted
-) -> State:
-    """The mergeable state of scaled queries (..., m, d) over keys (..., n, d) with values (..., n, d_v)."""
-    rows = queries.shape[:-1]
-    state = _no_keys(rows)._replace(output=np.zeros((*rows, values.shape[-1]), queries.dtype))
-    for start in range(0, keys.shape[-2], block):
-        tile = slice(start, start + block)
-        logits = queries @ np.swapaxes(keys[..., tile, :], -1, -2)
-        part = _tile_state(logits)
-        output = np.exp(logits - part.maximum[..., None]) @ values[..., tile, :]
-        state = merge(state, part._replace(output=output))
-        checkpoint()
-    return state
 
 
 MECHANISM = Mechanism(

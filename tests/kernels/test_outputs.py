@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from ordered import sample as sample_one
@@ -93,6 +95,18 @@ def test_blocks_of_queries_and_keys_do_not_change_the_outputs(monkeypatch, name,
     assert [len(block) for block in blocks] == [3] * 6 + [2]
     for one, other in zip(joined(blocks), whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("entropy", [True, False])
+def test_memory_is_that_of_a_block_not_of_all_logits(entropy):
+    queries, keys, values = sample(m=512, n=65_536)
+    settings = Settings(find("flash_v2"), 24)
+    tracemalloc.start()
+    blocks = list(outputs(settings, queries, keys, values, entropy=entropy))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(map(len, blocks)) == 512
+    assert peak < 4 * len(queries) * len(keys) / 10
 
 
 @pytest.mark.parametrize("name", ["linear", "performer"])
