@@ -36,7 +36,8 @@ def end(server: Server) -> None:
     postmaster = int(lock_file.read_text().split()[0])
     # stopped first, so that it cannot start a process that is not in the list
     os.kill(postmaster, signal.SIGSTOP)
-    processes = [postmaster, *children_of(postmaster)]
+    # and killed last: who sees that it is gone rolls back first, which is not how a machine dies
+    processes = [*children_of(postmaster), postmaster]
     for pid in processes:
         os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 30
