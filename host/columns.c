@@ -156,6 +156,28 @@ append_vectors(RowColumns *state, RowColumn *column, Datum value)
 	counts->used += sizeof(int64);
 }
 
+/* A value's text form, with all digits of floating point numbers whatever the session shows of them. */
+static char *
+text_form(RowColumn *column, Datum value)
+{
+	int			digits = extra_float_digits;
+	char	   *text = NULL;
+
+	if (digits > 0)
+		return OutputFunctionCall(&column->output, value);
+	extra_float_digits = 1;
+	PG_TRY();
+	{
+		text = OutputFunctionCall(&column->output, value);
+	}
+	PG_FINALLY();
+	{
+		extra_float_digits = digits;
+	}
+	PG_END_TRY();
+	return text;
+}
+
 static void
 append_float(RowColumns *state, RowColumn *column, Datum value, bool isnull)
 {
@@ -167,8 +189,7 @@ append_float(RowColumns *state, RowColumn *column, Datum value, bool isnull)
 	else if (column->type == FLOAT8OID)
 		number = DatumGetFloat8(value);
 	else
-		number = DatumGetFloat8(DirectFunctionCall1(float8in,
-													CStringGetDatum(OutputFunctionCall(&column->output, value))));
+		number = DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(text_form(column, value))));
 	make_room(buffer, sizeof(double), state);
 	*(double *) (buffer->data + buffer->used) = number;
 	buffer->used += sizeof(double);
@@ -184,7 +205,7 @@ append_text(RowColumns *state, RowColumn *column, Datum value, bool isnull)
 		Py_INCREF(item);
 	else
 	{
-		char	   *text = OutputFunctionCall(&column->output, value);
+		char	   *text = text_form(column, value);
 
 		text = pg_server_to_any(text, strlen(text), PG_UTF8);
 		state->text_bytes += strlen(text);

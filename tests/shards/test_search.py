@@ -182,3 +182,13 @@ def test_rows_of_two_shards_that_are_equal_come_by_id(cluster: Cluster) -> None:
         assert [row[0] for row in found[0]] == [901, 902]
     finally:
         lay_out(cluster, some_rows())
+
+
+def test_it_is_exact_where_a_session_shows_few_digits(cluster: Cluster) -> None:
+    statement = f"SELECT id, score FROM mha_search WHERE {DOCS} AND {QUERY} AND num_heads = 4"
+    with cluster.db.transaction(force_rollback=True):
+        cluster.db.execute("SET LOCAL extra_float_digits = -15")
+        cluster.db.execute(f"CREATE TABLE few AS {statement} AND {SHARDS}".encode())
+        cluster.db.execute("SET LOCAL extra_float_digits = 1")
+        found = cluster.db.execute("SELECT id, score FROM few").fetchall()
+        assert_alike((found, cluster.db.execute(statement.encode()).fetchall()))

@@ -35,6 +35,14 @@ def test_a_column_is_the_prior(weighted: Connection, rows: Rows) -> None:
     assert scores == pytest.approx({i: i / 78 for i in range(1, 13)}, rel=1e-6)
 
 
+def test_a_column_is_exact_where_a_session_shows_few_digits(weighted: Connection, rows: Rows) -> None:
+    weighted.execute("UPDATE documents SET step = 1 + id / 100.0")
+    weighted.execute("SET extra_float_digits = -15")
+    wanted = {i: (1 + i / 100) / 12.78 for i in range(1, 13)}
+    shares = rows(f"SELECT id, (score * 1e6)::bigint FROM ({SEARCH + PRIOR % 'step'}) s")
+    assert dict(shares) == pytest.approx({i: 1e6 * share for i, share in wanted.items()}, abs=1)
+
+
 def test_a_boolean_marks_the_rows_that_all_see(weighted: Connection, rows: Rows) -> None:
     options = '{"window": 2, "global_column": "pinned"}'
     query = (
