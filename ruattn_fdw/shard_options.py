@@ -77,7 +77,8 @@ def asked_as_shard(arguments: Arguments) -> Asked | None:
             hint="Bring all servers to one version.",
         )
     queries, normaliser = given.get("queries"), given.get("normaliser")
-    if queries is not None and (not isinstance(queries, int) or queries < 1):
+    # in Python true is an integer
+    if queries is not None and (type(queries) is not int or queries < 1):
         raise _not_as_it_must("queries", queries, "no number of them")
     return Asked(given["name"], queries, None if normaliser is None else _numbers("normaliser", normaliser))
 

@@ -40,7 +40,7 @@ def test_normalisers_that_are_no_numbers(docs: Connection, search: str, normalis
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.parametrize("queries", [0, -1, 1.5, "x", [], 3, 2**70])
+@pytest.mark.parametrize("queries", [0, -1, True, 1.5, "x", [], 3, 2**70])
 def test_numbers_of_queries_that_are_none(docs: Connection, search: str, queries: object) -> None:
     with pytest.raises(
         psycopg.errors.InvalidParameterValue, match="Give shards instead, which asks as it must"
