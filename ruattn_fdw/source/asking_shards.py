@@ -117,7 +117,7 @@ def _remote(context: str) -> str:
 
 def _blamed(shards: Sequence[Shard], message: str, error: Any) -> str | None:
     """How the message of an error begins, as far as it is a shard's."""
-    found = [shard for shard in shards if shard.marker in error.context]
+    found = [shard for shard in shards if shard.is_asked_by(error.context)]
     found = found or [shard for shard in shards if f'"{shard.server}"' in message]
     if not found and error.sqlstate.startswith(CONNECTING):
         return f"one of {', '.join(shard.label for shard in shards)}: "

@@ -65,8 +65,16 @@ class Shard:
         return f'shard "{self.schema}" (server "{self.server}")'
 
     @property
-    def marker(self) -> str:
-        """What only statements for this shard hold, as postgres_fdw writes it."""
+    def number(self) -> str:
+        """A number that stands for it in statements without options, and equals no integer."""
+        return f"{self.oid}.5"
+
+    def is_asked_by(self, context: str) -> bool:
+        """Whether an error's context has a statement for this shard, as postgres_fdw writes it."""
+        return self._marker in context or f"<> {self.number})" in context
+
+    @property
+    def _marker(self) -> str:
         return string(f'"name": {json.dumps(self.schema, ensure_ascii=False)}').removeprefix("E").strip("'")
 
 

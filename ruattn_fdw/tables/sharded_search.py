@@ -89,7 +89,10 @@ def _row_statement(arguments: Arguments, shard: Shard, row_id: int) -> str:
     source = resolve(local, arguments["id_column"], arguments["vector_column"])
     id_column, vector_column = (f"f.{quote(column)}" for column in (source.id_column, source.vector_column))
     relation = f"{quote(source.schema)}.{quote(source.name)}"
-    return f"{START}, {vector_column} FROM {relation} AS f WHERE {id_column} OPERATOR(pg_catalog.=) {row_id}"
+    # always true; of an error on a shard, the statement that it was sent is all that tells which one it is
+    marked = f"{id_column}::pg_catalog.numeric OPERATOR(pg_catalog.<>) {shard.number}"
+    found = f"{id_column} OPERATOR(pg_catalog.=) {row_id} AND {marked}"
+    return f"{START}, {vector_column} FROM {relation} AS f WHERE {found}"
 
 
 def details(table: Table, arguments: Arguments, schemas: Sequence[str]) -> list[tuple[str, object]]:

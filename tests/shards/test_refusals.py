@@ -224,3 +224,12 @@ def test_a_server_that_lacks_the_extension(cluster: Cluster, failure: Failure) -
         error: Any = failure(cluster.db, search_of("s1", "s2"))
     cluster.shards["s1"].execute("DROP DATABASE bare WITH (FORCE)")
     assert (error.sqlstate, 'shard "s1" (server "s1_server")' in said(error)) == ("42P01", True)
+
+
+def test_a_shard_that_lost_the_row_of_the_query_is_named(cluster: Cluster, failure: Failure) -> None:
+    cluster.shards["s2"].execute("ALTER TABLE docs RENAME TO docks")
+    try:
+        error = failure(cluster.db, f"SELECT id FROM mha_search WHERE {DOCS} AND {SHARDS} AND query_id = 1")
+        assert (error.sqlstate, 'shard "s2" (server "s2_server")' in said(error)) == ("42P01", True)
+    finally:
+        cluster.shards["s2"].execute("ALTER TABLE docks RENAME TO docs")
