@@ -20,6 +20,7 @@ from tests.fuzz.choices import Choice, value
 from tests.fuzz.own_tables import owned
 from tests.fuzz.pieces import Piece, quoted
 from tests.fuzz.query import Clause, Query
+from tests.fuzz.sharded import over_shards
 from tests.fuzz.world import MODELS, RERANKERS, Relation
 
 OWN_OPTIONS = {"moe_route": gate.ROUTE_OPTIONS, "neural_rerank": rerank.OPTIONS}
@@ -46,11 +47,17 @@ LIMITS = (
 )
 
 
-class Grammar:
-    """Makes queries over the relations."""
+def once(clauses: Sequence[Clause]) -> tuple[Clause, ...]:
+    """The clauses, of which only the first runs the table many times."""
+    many = [clause for clause in clauses if clause.form is forms.MANY]
+    return tuple(replace(c, form=forms.EQUALS) if c in many[1:] else c for c in clauses)
 
-    def __init__(self, relations: Sequence[Relation]) -> None:
-        self.relations = relations
+
+class Grammar:
+    """Makes queries over the relations, of shards too where the world has such."""
+
+    def __init__(self, relations: Sequence[Relation], shards: bool = False) -> None:
+        self.relations, self.shards = relations, shards
         self.indexable = [
             relation.name for relation in relations if re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", relation.name)
         ]
@@ -71,10 +78,10 @@ class Grammar:
             self._clause(random, parameter, choice, bad)
             for parameter in self._given(random, table, mechanism, bad)
         )
-        query = Query(table, mechanism, clauses)
+        query = Query(table, mechanism, once(clauses))
         for part in (self._own, self._targets, self._around):
             query = part(random, query)
-        return query
+        return over_shards(random, query) if self.shards else query
 
     def _mechanism(self, random: Random, table: Table) -> Mechanism:
         taking = [m for m in registry.MECHANISMS if table.name in m.operations]

@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 import psycopg
 
 import ruattn_fdw
+from tests.fuzz.alike import LIMITS, check_alike, says_shard
 from tests.fuzz.functions import Call
 from tests.fuzz.query import Query
+from tests.fuzz.sharded import asked_shards
+from tests.fuzz.shards import WITHOUT_ANSWER
 from tests.fuzz.twins import CHECKS, check_prefix, floats
 
 # the names of files of ours that PostgreSQL has too tell nothing
@@ -58,13 +61,15 @@ class Outcome:
 def judge(query: Query, outcome: Outcome) -> Failure | None:
     """What is wrong with this outcome, None where nothing is."""
     if outcome.error is not None:
-        return judge_failed(outcome)
+        return judge_failed(outcome) or judge_blame(query, outcome.error)
     if query.refused:
         return Failure.of("accepted", " ".join(c.form.text for c in query.clauses if not c.form.legal))
     if query.context.answer is None:
         return None
     if is_empty(query, outcome) and not query.empties and not never_empty(query):
         return Failure.of("empty", query.table.name)
+    if outcome.rows and lacks_an_answer(query) and is_plain(query):
+        return Failure.of("answered", f"{query.table.name} without all of the shards")
     return judge_rows(query, outcome) if is_plain(query) else None
 
 
@@ -122,14 +127,16 @@ def never_empty(query: Query) -> bool:
     return query.targets.startswith("max(")
 
 
-def is_plain(query: Query) -> bool:
-    """Whether the answer is that of one run of the table, whole and as it comes."""
+def is_plain(query: Query, several: bool = False) -> bool:
+    """Whether the answer is that of one run of the table, or of several, whole and as it comes."""
     plain = (
         query.context.rows
         and query.targets == "t.*"
         and not (query.filters or query.join or query.order or query.limit)
     )
-    return plain and not any(clause.form.several or clause.form.empties for clause in query.clauses)
+    return plain and not any(
+        (clause.form.several and not several) or clause.form.empties for clause in query.clauses
+    )
 
 
 def judge_rows(query: Query, outcome: Outcome) -> Failure | None:
@@ -145,3 +152,35 @@ def judge_prefix(query: Query, outcome: Outcome, whole: Outcome) -> Failure | No
     """Whether the answer with k is the beginning of the one without."""
     wrong = None if whole.error is not None else check_prefix(query, outcome.records, whole.records)
     return None if wrong is None else Failure.of("check_prefix", f"{query.table.name}: {wrong}")
+
+
+def lacks_an_answer(query: Query) -> bool:
+    """Whether a shard is asked that cannot answer."""
+    return any(name in WITHOUT_ANSWER for schemas in asked_shards(query) for name in schemas)
+
+
+def judge_blame(query: Query, error: psycopg.Error) -> Failure | None:
+    """Whether an error that came from a shard names it."""
+    remote = "remote SQL command" in (error.diag.context or "") or str(error.sqlstate).startswith("08")
+    if remote and asked_shards(query) and not says_shard(error):
+        return Failure.of("unnamed", f"{error.sqlstate} {error.diag.message_primary}")
+    return None
+
+
+def judge_shards(query: Query, outcome: Outcome, whole: Outcome) -> Failure | None:
+    """Whether shards gave what one table with all their rows gives."""
+    if outcome.error is not None:
+        refused = whole.error is None and not says_shard(outcome.error)
+        text = f"{outcome.error.sqlstate} {outcome.error.diag.message_primary}"
+        return Failure.of("refused", text) if refused else None
+    plain = is_plain(query, several=True)
+    if whole.error is not None:
+        # where it does not run, shards are not asked whether they would refuse
+        allowed = not plain or str(whole.error.sqlstate).startswith(LIMITS)
+        return None if allowed else Failure.of("accepted by shards", str(whole.error.diag.message_primary))
+    if plain:
+        wrong = check_alike(query, outcome.records, whole.records)
+        return None if wrong is None else Failure.of("shards", f"{query.table.name}: {wrong}")
+    if len(outcome.rows) != len(whole.rows) or is_empty(query, outcome) != is_empty(query, whole):
+        return Failure.of("shards", f"{query.table.name}: another number of rows")
+    return None

@@ -90,7 +90,7 @@ class Query:
         """Whether all relations have the ids that candidates are made of."""
         named = [c.value.sql.strip("'") for c in self.clauses if c.column.endswith("table_name")]
         named += [text for name, text in self.options or () if name.endswith("table_name")]
-        return all(name in USUAL for name in named)
+        return all(name.removeprefix("public.") in USUAL for name in named)
 
     @property
     def refused(self) -> bool:

@@ -13,8 +13,9 @@ import psycopg
 
 from tests.fuzz.functions import Call, Calls
 from tests.fuzz.grammar import Grammar
-from tests.fuzz.oracle import Failure, Outcome, is_plain, judge, judge_call, judge_prefix
+from tests.fuzz.oracle import Failure, Outcome, is_plain, judge, judge_call, judge_prefix, judge_shards
 from tests.fuzz.query import Query
+from tests.fuzz.sharded import whole
 from tests.fuzz.shrink import shrunk, smaller
 from tests.fuzz.twins import limit_of
 
@@ -87,11 +88,20 @@ class Runner:
         ] += 1
         if isinstance(case, Call):
             return judge_call(case, outcome)
-        found = judge(case, outcome)
+        found = judge(case, outcome) or self._unlike_one_table(case, outcome)
         if found is None and outcome.rows and is_plain(case) and limit_of(case) is not None:
             without = replace(case, clauses=tuple(clause for clause in case.clauses if clause.column != "k"))
             return judge_prefix(case, outcome, self.outcome(without.statements(), -1))
         return found
+
+    def _unlike_one_table(self, query: Query, outcome: Outcome) -> Failure | None:
+        """What is wrong with the answer of shards beside that of one table with all their rows."""
+        one = whole(query)
+        if one is None:
+            return None
+        expected = self.outcome(one.statements(), one.answer)
+        self.counts[f"shards: {'refused' if outcome.error is not None else 'compared'}"] += 1
+        return judge_shards(query, outcome, expected)
 
     def smallest(self, case: Query | Call, found: Failure) -> Query | Call:
         """A simpler case that fails alike; not of one that takes a minute each time."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from tests.fuzz import contexts, forms
+from tests.fuzz import contexts, forms, sharded
 from tests.fuzz.pieces import Piece
 from tests.fuzz.query import Clause, Query
 
@@ -16,6 +16,7 @@ SIMPLE = (
     "1",
     "2",
     "'documents'",
+    "'public.documents'",
     "'links'",
     "'embedding'",
     "'id'",
@@ -58,6 +59,7 @@ def smaller(query: Query) -> Iterator[Query]:
     for name, simplest in {**plain, "targets": "t.*"}.items():
         if getattr(query, name) != simplest:
             yield replace(query, **{name: simplest})
+    yield from sharded.smaller(query)
     for part in ("clauses", "options", "columns", "settings"):
         whole = getattr(query, part) or ()
         for place in range(len(whole)):

@@ -8,9 +8,9 @@ import pytest
 from ruattn_fdw.kernels.registry import find
 
 from ruattn_fdw.tables.mha_search import SEARCH
-from tests.fuzz import forms
+from tests.fuzz import forms, sharded
 from tests.fuzz.grammar import Grammar
-from tests.fuzz.oracle import Outcome, judge, judge_prefix
+from tests.fuzz.oracle import Outcome, judge, judge_prefix, judge_shards
 from tests.fuzz.pieces import NULL, Piece
 from tests.fuzz.query import Clause, Query
 from tests.fuzz.shrink import shrunk, smaller
@@ -80,3 +80,67 @@ def test_the_smallest_query_that_fails_is_found() -> None:
     smallest = shrunk(failing, smaller, lambda query: last in {clause.column for clause in query.clauses})
     assert [clause.column for clause in smallest.clauses] == [last]
     assert (smallest.order, smallest.settings) == ("", ())
+
+
+SHARDED = sharded.with_option(QUERY, "shards", ["s3", "s1", "s2"], empties=False)
+WITH_LOGITS = ("id", "score", "logit")
+THREE = [(1, 0.5, -1.0), (2, 0.25, -2.0), (3, 0.25, -2.0)]
+
+
+def test_shards_are_compared_with_one_table() -> None:
+    one = sharded.whole(SHARDED)
+    assert one is not None
+    assert one.core == f"{QUERY.core} AND t.\"options\" = '{{}}'"
+    assert sharded.whole(sharded.with_option(QUERY, "shards", ["s1", "s2"], empties=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong"),
+    [
+        (THREE, False),
+        ([THREE[0], THREE[2], THREE[1]], False),
+        ([(1, 0.5000001, -1.0), *THREE[1:]], False),
+        ([(1, 0.50001, -1.0), *THREE[1:]], True),
+        ([(9, 0.5, -1.0), *THREE[1:]], True),
+        ([(1, 0.5, -1.1), *THREE[1:]], True),
+        (THREE[:2], True),
+        ([], True),
+    ],
+)
+def test_an_answer_of_shards_is_that_of_one_table_but_for_ties(
+    rows: list[tuple[Any, ...]], wrong: bool
+) -> None:
+    found = judge_shards(SHARDED, Outcome(WITH_LOGITS, rows), Outcome(WITH_LOGITS, THREE))
+    assert (found is not None) == wrong
+
+
+def test_an_answer_without_a_shard_that_is_gone_is_wrong() -> None:
+    asked = sharded.with_option(QUERY, "shards", ["s1", "gone"], empties=True)
+    found = judge(asked, Outcome(NAMES, GOOD))
+    assert found is not None
+    assert found.kind == "answered"
+
+
+def test_the_smallest_query_of_shards_still_asks_them() -> None:
+    grammar = Grammar([Relation("documents")], shards=True)
+    queries = (grammar.query(Random(f"8:{number}")) for number in range(1000))
+    failing = next(
+        query
+        for query in queries
+        if sharded.whole(query) and query.options is None and len(query.clauses) > 4 and query.settings
+    )
+    smallest = shrunk(failing, smaller, lambda query: sharded.whole(query) is not None)
+    assert [clause.column for clause in smallest.clauses] == ["options"]
+    assert sharded.read(sharded.texts_of_options(smallest)[0]) == {"shards": sharded.asked_shards(failing)[0]}
+    assert smallest.settings == ()
+
+
+def test_a_seed_gives_the_same_queries_of_shards() -> None:
+    made = [
+        [
+            Grammar([Relation("documents")], shards=True).query(Random(f"9:{n}")).statements()
+            for n in range(99)
+        ]
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]

@@ -9,7 +9,7 @@ import pytest
 from psycopg.types.string import TextLoader
 
 from ruattn_fdw.server.server import Server
-from tests.fuzz import world
+from tests.fuzz import shards, world
 from tests.fuzz.functions import Calls, functions
 from tests.fuzz.grammar import Grammar
 from tests.fuzz.runner import Connect, Runner
@@ -51,9 +51,12 @@ def fuzz(server: Server, open_session: Connect, seed: int, count: int) -> None:
     """Run so many queries of the seed; fails with the smallest query of each kind that fails."""
     session, other = open_session(), open_session()
     relations = world.make(session, other, has_extension(server.installation, "vector"))
-    runner = Runner(open_session)
-    failures = runner.run(Grammar(relations), Calls(functions(session), relations), seed, count, MOST)
-    print(f"seed {seed}: {dict(sorted(runner.counts.items()))}")
+    with shards.databases(server) as found:
+        relations += shards.declare(session, server) if found else []
+        grammar, runner = Grammar(relations, shards=found), Runner(open_session)
+        failures = runner.run(grammar, Calls(functions(session), relations), seed, count, MOST)
+    of_what = "with shards" if found else "without shards, for lack of postgres_fdw"
+    print(f"seed {seed}, {of_what}: {dict(sorted(runner.counts.items()))}")
     assert not failures, f"seed {seed}:\n" + "\n".join(failures)
     assert runner.counts["rows"] > count / 8, runner.counts
 

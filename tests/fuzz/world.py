@@ -203,16 +203,20 @@ ODD_NAMES = [
 EMPTY_NAMES = ["nothing", "nulls", "hidden", "ruled", "pg_temp.documents"]
 
 
+def fill(connection: psycopg.Connection[Any], pgvector: bool) -> None:
+    """Make all relations that last."""
+    if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).rowcount:
+        connection.execute(f"CREATE ROLE {ROLE} LOGIN".encode())
+    for script in (SOUND, ODD, GRANTS, PGVECTOR if pgvector else ""):
+        connection.execute(script.encode())
+    connection.execute("ANALYZE documents")
+
+
 def make(
     connection: psycopg.Connection[Any], other: psycopg.Connection[Any], pgvector: bool
 ) -> list[Relation]:
     """Make all relations, and one in the other session; gives the names that queries may have."""
-    made = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).rowcount
-    if not made:
-        connection.execute(f"CREATE ROLE {ROLE}".encode())
-    for script in (SOUND, ODD, GRANTS, PGVECTOR if pgvector else ""):
-        connection.execute(script.encode())
-    connection.execute("ANALYZE documents")
+    fill(connection, pgvector)
     other.execute("CREATE TEMP TABLE theirs AS SELECT * FROM documents")
     connection.execute("CREATE TEMP TABLE mine AS SELECT * FROM documents")
     found = other.execute(

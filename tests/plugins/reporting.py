@@ -28,6 +28,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     for item in config.stash[INSTALLATIONS].values():
         optional = [f"{name}: {'yes' if has_extension(item, name) else 'no'}" for name in OPTIONAL.values()]
         optional.append(f"assertions: {'yes' if has_assertions(item) else 'no'}")
+        optional.append(
+            f"random queries: {'with' if has_extension(item, 'postgres_fdw') else 'without'} shards"
+        )
         optional.append(f"preloaded: {'yes' if is_preloaded(config, item) else elsewhere}")
         lines.append(f"server: {item}, {item.bindir}; host: {config.option.host}; {'; '.join(optional)}")
     lines.append(f"tests at a real scale use {config.option.wordnet or 'the shipped sample'}")

@@ -1,0 +1,61 @@
+"""Whether the answer of shards is that of one table with all their rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import psycopg
+
+from tests.fuzz.query import Query
+from tests.fuzz.twins import Rows, floats
+
+NEAR = 1e-6
+"""How far apart numbers may be, relative to the larger of them."""
+NEAR_ZERO = {"score": 1e-30, "head_scores": 1e-30}
+"""And absolute: what is no weight is a sum, as exact as its largest terms are."""
+FEW_DIGITS = "extra_float_digits = -15"
+ORDERED = ("id", "doc_id", "logit", "head_scores")
+"""What differs from row to row where scores are tied."""
+LIMITS = ("53", "54", "57")
+"""Classes of errors that more rows at once bring about."""
+
+
+def check_alike(query: Query, found: Rows, expected: Rows) -> str | None:
+    """What differs between the rows of shards and those of one table."""
+    if len(found) != len(expected):
+        return "another number of rows"
+    near = 0.51 if FEW_DIGITS in query.settings else NEAR
+    for place, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
+        for name in ours:
+            if name == "options" or is_near(ours[name], theirs[name], near, NEAR_ZERO.get(name, NEAR)):
+                continue
+            if name not in ORDERED or not is_tied(expected, place, near):
+                return f"{name} differs from that of one table"
+    return None
+
+
+def is_near(one: Any, other: Any, near: float, near_zero: float) -> bool:
+    """Whether two values are equal but for rounding, which for arrays is that of the largest element."""
+    if isinstance(one, list) and isinstance(other, list):
+        size = max((abs(number) for number in floats(other)), default=0.0)
+        near_zero = max(near_zero, near * size)
+        return len(one) == len(other) and all(
+            is_near(a, b, near, near_zero) for a, b in zip(one, other, strict=True)
+        )
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=near, abs_tol=near_zero)
+    return bool(one == other)
+
+
+def is_tied(rows: Rows, place: int, near: float) -> bool:
+    """Whether the score of a row is also that of the one before or after, or no row comes after it."""
+    scores = [row.get("score") for row in rows[max(place - 1, 0) : place + 2]]
+    own = rows[place].get("score")
+    last = place + 1 == len(rows) or rows[place + 1].get("rank") == 1
+    return last or sum(is_near(score, own, near, 1e-30) for score in scores) > 1
+
+
+def says_shard(error: psycopg.Error) -> bool:
+    """Whether an error is about shards, in its message or its hint."""
+    return "shard" in f"{error.diag.message_primary} {error.diag.message_hint}"
