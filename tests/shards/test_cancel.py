@@ -37,6 +37,19 @@ def search(relation: str) -> str:
     return f"SELECT id FROM mha_search WHERE table_name = 'public.{relation}' AND {QUERY} AND {SHARDS}"
 
 
+BLOCKS = {
+    "cross_attention": "SELECT lse FROM cross_attention WHERE document_table = 'public.%s' AND k = 1"
+    " AND num_heads = 4 AND temperature = 0.1",
+    "attention": "SELECT entropy FROM attention WHERE table_name = 'public.%s'",
+}
+"""Searches of a relation, some of whose queries take a second round."""
+
+
+def block(table: str, relation: str) -> str:
+    """The search of a relation by 90 queries together."""
+    return f"{BLOCKS[table] % relation} AND query_table = 'docs' AND {SHARDS}"
+
+
 class Shards:
     """The sessions on the shards that search for this server."""
 
@@ -118,17 +131,28 @@ def ending(cluster: Cluster, session: Session, way: str, ready: Callable[[], Non
     thread.join()
 
 
-def test_it_ends_where_many_queries_go_together(cluster: Cluster, session: Session, shards: Shards) -> None:
-    for name in ("cross_attention", "attention"):
-        documents = "document_table" if name == "cross_attention" else "table_name"
-        statement = f"SELECT lse FROM {name} WHERE query_table = 'docs' AND {documents} = 'public.first'"
-        with (
-            ending(cluster, session, "pg_cancel_backend", lambda: shards.wait_for("first")) as asked,
-            pytest.raises(psycopg.errors.QueryCanceled),
-        ):
-            session.execute(f"{statement} AND {SHARDS}".encode())
-        assert time.monotonic() - asked[0] < LATEST
-        shards.wait_for_the_end(asked[0] + LATEST - time.monotonic())
+@pytest.mark.parametrize("phase", ["first", "second"])
+@pytest.mark.parametrize("table", BLOCKS)
+def test_it_ends_where_many_queries_go_together(
+    cluster: Cluster, session: Session, shards: Shards, table: str, phase: str
+) -> None:
+    with (
+        ending(cluster, session, "pg_cancel_backend", lambda: shards.wait_for(phase)) as asked,
+        pytest.raises(psycopg.errors.QueryCanceled),
+    ):
+        session.execute(block(table, phase).encode())
+    assert time.monotonic() - asked[0] < LATEST
+    shards.wait_for_the_end(asked[0] + LATEST - time.monotonic())
+    assert session.execute(block(table, "docs").encode()).fetchall()
+
+
+@pytest.mark.parametrize("table", BLOCKS)
+def test_many_queries_go_together_in_both_rounds(cluster: Cluster, table: str) -> None:
+    """So that the test above meets them there."""
+    plan = cluster.db.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {block(table, 'docs')}".encode()).fetchall()
+    [rows] = [int(row[0].split()[-1]) for row in plan if "Rows From Shards" in row[0]]
+    second = [int(row[0].split()[-1]) for row in plan if "Second Rounds" in row[0]]
+    assert second > [1] if table == "cross_attention" else rows == 2 * 3 * 90
 
 
 @pytest.mark.parametrize("way", ["pg_cancel_backend", "pg_terminate_backend"])
