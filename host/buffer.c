@@ -12,19 +12,26 @@
 static PyTypeObject HostBufferType;
 
 /*
- * Whoever reads a table holds much for a moment, and lives on for hours. malloc
- * learns from the first large block that is freed to keep the next ones.
+ * A session holds much for a moment, and lives on for hours beside others, while
+ * malloc keeps what is freed: it learns that from the first large block. To ask the
+ * system for it again takes a millisecond at most.
  */
+void
+host_give_back_memory(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 static void
 buffer_dealloc(PyObject *self)
 {
 	HostBuffer *buffer = (HostBuffer *) self;
 
 	free(buffer->data);
-#ifdef __GLIBC__
 	if (buffer->capacity >= LARGE)
-		malloc_trim(0);
-#endif
+		host_give_back_memory();
 	Py_TYPE(self)->tp_free(self);
 }
 

@@ -81,6 +81,7 @@ extern HostBuffer *host_buffer_new(char format);
 extern bool host_buffer_reserve(HostBuffer *buffer, size_t more);
 extern void host_buffer_shape(HostBuffer *buffer, Py_ssize_t rows, Py_ssize_t columns);
 extern int	host_buffer_init(void);
+extern void host_give_back_memory(void);
 
 /* mapping.c: files mapped into memory */
 extern int	host_mapping_init(void);

@@ -4,10 +4,6 @@
  */
 #include "host.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
@@ -76,20 +72,6 @@ close_batch(HostScan *scan)
 	scan->rows = scan->row = 0;
 }
 
-/*
- * malloc keeps what is freed for the next search, and a session lives on for hours
- * beside others. To ask the system for it again takes a millisecond at most.
- */
-static void
-give_back_memory(HostScan *scan)
-{
-#ifdef __GLIBC__
-	if (INSTR_TIME_GET_MILLISEC(scan->spent) >= LONG_MS)
-		malloc_trim(0);
-#endif
-	INSTR_TIME_SET_ZERO(scan->spent);
-}
-
 /* Drops what Python holds; also the reset callback of the query's memory context. */
 static void
 release_scan(void *arg)
@@ -105,7 +87,9 @@ release_scan(void *arg)
 	Py_CLEAR(scan->python);
 	Py_CLEAR(scan->memo);
 	Py_CLEAR(scan->column_names);
-	give_back_memory(scan);
+	if (INSTR_TIME_GET_MILLISEC(scan->spent) >= LONG_MS)
+		host_give_back_memory();
+	INSTR_TIME_SET_ZERO(scan->spent);
 }
 
 static void
