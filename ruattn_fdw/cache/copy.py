@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ruattn_fdw import host_api
+from ruattn_fdw.cache.entries_by_address import NO_ENTRIES, EntriesByAddress
 from ruattn_fdw.cache.file_format import Section
 from ruattn_fdw.cache.matrix_file import MatrixFile
-from ruattn_fdw.cache.reader import ROWS, Chunk
+from ruattn_fdw.cache.reader import Chunk
 from ruattn_fdw.kernels.approximate import codes
 
 NULL, ABSENT = -1, -2
@@ -52,7 +53,7 @@ class Copy:
         arrays = file.arrays
         self.tids, self.versions, self.slots = arrays["tids"], arrays["versions"], arrays["slots"]
         self.ids, self.vectors_as = arrays["ids"], {name: arrays[name] for name in set(arrays) - NOT_VECTORS}
-        self._tail = _NOTHING
+        self._tail = NO_ENTRIES
         self._blocks: tuple[tuple[int, int], np.ndarray] | None = None
         self._settled: tuple[tuple[int, int], Settled] | None = None
         self._entry_of: np.ndarray | None = None
@@ -153,7 +154,7 @@ class Copy:
     def forget(self) -> None:
         """Give up what can be had from the file again."""
         self._settled = self._entry_of = None
-        self._tail = _NOTHING
+        self._tail = NO_ENTRIES
 
     def find(self, tids: np.ndarray, versions: np.ndarray, likely: np.ndarray | None = None) -> np.ndarray:
         """The entries (n,) of row versions at addresses (n,); -1 for those that are not here.
@@ -167,12 +168,12 @@ class Copy:
         if likely is not None and self._are(likely, tids, versions):
             return likely
         first = self.file.load(SORTED)
-        base = _Sorted(self.tids[:first], self.versions[:first], 0, is_sorted=True)
+        base = EntriesByAddress(self.tids[:first], self.versions[:first], 0, is_sorted=True)
         entries = base.find(tids, versions)
         missing = np.flatnonzero(entries < 0)
         if len(missing) and count > first:
             if len(self._tail) != count - first:
-                self._tail = _Sorted(self.tids[first:count], self.versions[first:count], first)
+                self._tail = EntriesByAddress(self.tids[first:count], self.versions[first:count], first)
             entries[missing] = self._tail.find(tids[missing], versions[missing])
         return entries
 
@@ -268,46 +269,3 @@ def _blocks(tids: np.ndarray, leaves: int) -> np.ndarray:
     for leaf in range(leaves):
         blocks[leaf] = (tids[(numbers == leaf) & (tids != 0)] >> 16 & 0xFFFFFFFF).max(initial=-1) + 1
     return blocks
-
-
-class _Sorted:
-    """Entries in the order of their addresses, for look-ups; `offset` is the index of the first."""
-
-    def __init__(
-        self, tids: np.ndarray, versions: np.ndarray, offset: int, *, is_sorted: bool = False
-    ) -> None:
-        self._order = None if is_sorted else np.argsort(tids, kind="stable")
-        self._tids = tids if self._order is None else tids[self._order]
-        self._versions = versions if self._order is None else versions[self._order]
-        self._offset = offset
-
-    def __len__(self) -> int:
-        return len(self._tids)
-
-    def find(self, tids: np.ndarray, versions: np.ndarray) -> np.ndarray:
-        """The entries (n,) at these addresses (n,) with these versions, -1 where there is none."""
-        entries = np.full(len(tids), -1, np.int64)
-        # by parts, as looking up takes several times the memory of what is found
-        for start in range(0, len(tids), ROWS):
-            part = slice(start, start + ROWS)
-            self._find(tids[part], versions[part], entries[part])
-        return entries
-
-    def _find(self, tids: np.ndarray, versions: np.ndarray, entries: np.ndarray) -> None:
-        """Write what is found into entries (n,)."""
-        places = np.searchsorted(self._tids, tids)
-        looked = np.arange(len(tids))
-        while len(looked):
-            at = places[looked]
-            looked = looked[at < len(self._tids)]
-            at = places[looked]
-            same = self._tids[at] == tids[looked]
-            looked, at = looked[same], at[same]
-            hit = self._versions[at] == versions[looked]
-            found = at[hit] if self._order is None else self._order[at[hit]]
-            entries[looked[hit]] = found + self._offset
-            looked = looked[~hit]
-            places[looked] += 1
-
-
-_NOTHING = _Sorted(np.empty(0, np.int64), np.empty(0, np.int64), 0)
