@@ -85,7 +85,7 @@ host_buffer_new(char format)
 	buffer->used = buffer->capacity = 0;
 	buffer->format[0] = format;
 	buffer->format[1] = '\0';
-	buffer->itemsize = format == 'B' ? 1 : format == 'f' || format == 'I' ? 4 : 8;
+	buffer->itemsize = format == 'B' ? 1 : format == 'f' || format == 'i' || format == 'I' ? 4 : 8;
 	host_buffer_shape(buffer, 0, 0);
 	return buffer;
 }

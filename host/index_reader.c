@@ -417,9 +417,9 @@ is_seen(SeenCall *call, SeenLeaf *leaf, int64 packed)
 }
 
 static void
-append_number(HostBuffer *buffer, int64 number)
+append_number(HostBuffer *buffer, int32 number)
 {
-	*(int64 *) (buffer->data + buffer->used) = number;
+	*(int32 *) (buffer->data + buffer->used) = number;
 	buffer->used += sizeof(number);
 }
 
@@ -429,8 +429,8 @@ find_seen(void *arg)
 	SeenCall   *call = arg;
 	SeenLeaf	leaf = {.number = -1};
 
-	if (!host_buffer_reserve(call->seen, call->count * sizeof(int64)) ||
-		!host_buffer_reserve(call->absent, call->count * sizeof(int64)))
+	if (!host_buffer_reserve(call->seen, call->count * sizeof(int32)) ||
+		!host_buffer_reserve(call->absent, call->count * sizeof(int32)))
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for the rows of an index")));
 	for (Py_ssize_t i = 0; i < call->count; i++)
 	{
@@ -443,15 +443,15 @@ find_seen(void *arg)
 		if (!is_seen(call, &leaf, tid))
 			continue;
 		if (call->slots[i] >= 0)
-			append_number(call->seen, call->slots[i]);
+			append_number(call->seen, (int32) call->slots[i]);
 		else if (call->slots[i] == SLOT_ABSENT)
-			append_number(call->absent, i);
+			append_number(call->absent, (int32) i);
 		else
 			call->nulls++;
 	}
 	close_seen_leaf(&leaf);
-	host_buffer_shape(call->seen, call->seen->used / sizeof(int64), 0);
-	host_buffer_shape(call->absent, call->absent->used / sizeof(int64), 0);
+	host_buffer_shape(call->seen, call->seen->used / sizeof(int32), 0);
+	host_buffer_shape(call->absent, call->absent->used / sizeof(int32), 0);
 }
 
 /* ---- all_visible(leaves, blocks) ---- */
@@ -528,8 +528,8 @@ host_index_seen(PyObject *self, PyObject *args)
 	call.tids = tids.buf;
 	call.slots = slots.buf;
 	call.count = Min(tids.len, slots.len) / sizeof(int64);
-	call.seen = host_buffer_new('q');
-	call.absent = host_buffer_new('q');
+	call.seen = host_buffer_new('i');
+	call.absent = host_buffer_new('i');
 	if (call.seen != NULL && call.absent != NULL && host_leaves_given(bytes, &call.leaves) && host_guard(find_seen, &call))
 		result = Py_BuildValue("OOLL", call.seen, call.absent, (long long) call.nulls, (long long) call.looked_up);
 	Py_XDECREF(call.seen);

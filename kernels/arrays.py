@@ -13,6 +13,8 @@ Floats = npt.NDArray[np.floating]
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
+Present = Rows | npt.NDArray[np.int32]
+"""Which rows of an array count, ascending: in 32 bits where they are those of a whole table."""
 Checkpoint = Callable[[], None]
 
 BLOCK_BYTES = 512 * 1024

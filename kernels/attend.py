@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from .arrays import EPS32, F32, F64, MAX32, Checkpoint, Floats, Rows, uninterrupted
 from .errors import InvalidOption, InvalidShape, shown
+from .ids import Ids
 from .keyset import KeySet, as_keyset
 from .logits import Exact, Scorers, check_width, overflow, score_keys
 from .mechanism import Mechanism, parse_num_heads, parse_options, parse_temperature
@@ -34,7 +34,7 @@ def attend(
     query: Floats,
     keys: F32 | KeySet,
     *,
-    ids: npt.NDArray[np.int64] | None = None,
+    ids: Ids | None = None,
     num_heads: int | None = None,
     temperature: float | None = None,
     options: Mapping[str, object] | None = None,

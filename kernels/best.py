@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from .arrays import EPS32, F32, F64, MAX32, TINY32, Checkpoint, Floats, Rows, uninterrupted
 from .attend import COARSE, HEAVY, in_effect, slices_of
 from .core.dot import DOT_FEATURES, exact_dots
 from .core.flash_v2 import online_exponentials
+from .ids import Ids
 from .keyset import KeySet
 from .logits import check_width
 from .mechanism import Mechanism
@@ -35,7 +35,7 @@ def best_rows(
     mechanism: Mechanism,
     query: Floats,
     keys: KeySet,
-    ids: npt.NDArray[np.int64],
+    ids: Ids,
     k: int,
     *,
     num_heads: int | None = None,
@@ -71,7 +71,7 @@ class _Search:
         divisor: float,
         options: Options,
         keys: KeySet,
-        ids: npt.NDArray[np.int64],
+        ids: Ids,
         checkpoint: Checkpoint,
     ) -> None:
         assert mechanism.features is not None
@@ -88,7 +88,7 @@ class _Search:
             if (whole.maximum > normaliser).any():
                 return None
             whole = given_state(normaliser)
-        return best_of_logits(None, self._ids, logits, whole, k)
+        return best_of_logits(None, self._ids[:], logits, whole, k)
 
     def best(self, k: int, normaliser: F64 | None, threads: int) -> Answer | None:
         """The answer for k >= 1 rows, and None where one pass is not enough."""

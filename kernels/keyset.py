@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
-from .arrays import F32, Rows
+from .arrays import F32, Present, Rows
 
 _MOSTLY = 1.25
 """How many rows may be scored for each that is present, before the present ones are copied out instead."""
@@ -19,7 +19,7 @@ class KeySet:
 
     ndim = 2
 
-    def __init__(self, stored: F32, present: Rows | None = None) -> None:
+    def __init__(self, stored: F32, present: Present | None = None) -> None:
         self.stored, self.present = stored, present
         self._copied: Callable[[], F32 | None] = lambda: None
 
@@ -62,7 +62,7 @@ class KeySet:
             self._copied = weakref.ref(copied)
         return copied
 
-    def around(self, span: slice) -> tuple[F32, Rows] | None:
+    def around(self, span: slice) -> tuple[F32, Present] | None:
         """(stored rows that lie together, where the keys of a slice are there); None for too many others."""
         if self.present is None:
             return None

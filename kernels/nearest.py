@@ -6,19 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from .arrays import F32, F64, Checkpoint, Floats, Rows, uninterrupted
 from .attend import attend, refuse_normaliser
 from .batch import ManyQueries, Settings, check_queries, too_small, weigh_batch, within_range
 from .batch import longest_key as longest
 from .errors import InvalidOption
+from .ids import Ids
 from .keyset import KeySet, as_keyset
 from .native import sweep as native
 from .ranking import ranked
 from .weights import Weights
-
-Ids = npt.NDArray[np.int64]
 
 QUERIES = 1024
 """Queries of a block: enough for a matrix product at full speed."""

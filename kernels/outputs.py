@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from .arrays import F32, F64, Checkpoint, Floats, spans, uninterrupted
 from .attend import attend, no_positions
@@ -18,6 +17,7 @@ from .batch import (
     within_range,
 )
 from .errors import InvalidOption, NumericOverflow
+from .ids import Ids
 from .keyset import KeySet, as_keyset
 from .linear.state import KernelState
 from .mechanism import weighted_sum
@@ -63,7 +63,7 @@ def outputs(
     values: F32 | None,
     *,
     place: Callable[[int], Positions] | None = None,
-    ids: npt.NDArray[np.int64] | None = None,
+    ids: Ids | None = None,
     columns: Mapping[str, F64] | None = None,
     entropy: bool = True,
     checkpoint: Checkpoint = uninterrupted,
@@ -115,7 +115,7 @@ def _of_one(
     keys: KeySet,
     values: KeySet,
     positions: Positions | None,
-    ids: npt.NDArray[np.int64] | None,
+    ids: Ids | None,
     columns: Mapping[str, F64] | None,
     checkpoint: Checkpoint,
 ) -> Outputs:

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from .arrays import F32, F64, Checkpoint
+from .ids import Ids
 from .keyset import KeySet
 from .positions import Positions
 
@@ -30,7 +28,7 @@ class Problem:
 
     query: F64
     keyset: KeySet
-    ids: npt.NDArray[np.int64]
+    ids: Ids
     temperature: float
     options: Options
     normaliser: F64 | None

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import EPS32, F64, TINY32, Checkpoint, Floats, Rows, uninterrupted
+from .ids import Ids
 from .native import rank
 from .softmax import State
 from .sorting import in_order
@@ -21,7 +22,7 @@ EXACT = 4096
 
 
 def ranked(
-    weights: Weights, ids: npt.NDArray[np.int64], k: int | None = None, checkpoint: Checkpoint = uninterrupted
+    weights: Weights, ids: Ids, k: int | None = None, checkpoint: Checkpoint = uninterrupted
 ) -> Iterator[Rows]:
     """Arrays of row indexes in order, k rows in all; all rows, those masked out as well, where k is None.
 
@@ -43,9 +44,7 @@ def ranked(
         yield ranking.masked
 
 
-def best_of_weights(
-    weights: Weights, ids: npt.NDArray[np.int64], k: int, checkpoint: Checkpoint = uninterrupted
-) -> Answer:
+def best_of_weights(weights: Weights, ids: Ids, k: int, checkpoint: Checkpoint = uninterrupted) -> Answer:
     """The k best of all keys, which must be no more than EXACT, as `ranked` orders them."""
     rows = next(ranked(weights, ids, k, checkpoint), np.empty(0, np.intp))
     score, head_scores = weights.score[rows], weights.head_scores[:, rows]
@@ -73,9 +72,7 @@ def best_of_logits(
 class _Ranking:
     """What is left to rank by `_key`, which is exact where `_slack` is 0, else off by at most that."""
 
-    def __init__(
-        self, weights: Weights, ids: npt.NDArray[np.int64], checkpoint: Checkpoint, *, all_rows: bool
-    ) -> None:
+    def __init__(self, weights: Weights, ids: Ids, checkpoint: Checkpoint, *, all_rows: bool) -> None:
         self._weights, self._ids, self._checkpoint = weights, ids, checkpoint
         self._exact = weights.exact
         self._depth = _depth_below(weights.logit)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import EPS32, F32, F64, Checkpoint, Floats, Rows
+from .arrays import EPS32, F32, F64, Checkpoint, Floats, Present, Rows
 from .native import sweep as native
 from .softmax import State
 
@@ -84,7 +84,7 @@ class Sweep:
     def __init__(
         self,
         before: BeforeKeys,
-        present: Rows | None,
+        present: Present | None,
         bounds: Bounds | None,
         *,
         threads: int,
@@ -167,7 +167,7 @@ def _rows(bounds: Bounds | None) -> tuple[F32 | None, F32 | None, F32 | None, F3
     return bounds.bound[None], bounds.spread[None], bounds.factors, bounds.usual[None]
 
 
-Given = tuple[npt.NDArray[Any], npt.NDArray[Any], Rows | None, F32 | None, F32]
+Given = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int32] | None, F32 | None, F32]
 
 
 class BeforeKeys(NamedTuple):
@@ -183,12 +183,13 @@ class BeforeKeys(NamedTuple):
     unit: F32
     off: F64
 
-    def given(self, rows: Rows | None) -> Given:
+    def given(self, rows: Present | None) -> Given:
         """All of it as arguments of the native pass over stored rows (n,), None for all."""
         scale = None if self.scale is None else self.scale[None]
-        return self.query, self.keys, None if rows is None else rows[None], scale, self.unit[None]
+        present = None if rows is None else rows[None].astype(np.int32, copy=False)
+        return self.query, self.keys, present, scale, self.unit[None]
 
-    def logits(self, rows: Rows) -> F64:
+    def logits(self, rows: Present) -> F64:
         """Logits (H, c) of stored rows, of keys that have a scale."""
         out = np.empty((len(self.query), len(rows)), np.float32)
         native.logits(*self.given(rows), out)

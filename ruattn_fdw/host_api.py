@@ -338,7 +338,7 @@ def index_entries(oid: int, leaf: int, known: Any) -> tuple[Any, Any, Any]:
 def index_seen(leaves: bytes, tids: Any, slots: Any) -> tuple[Any, Any, int, int]:
     """Of entries (e,) that the snapshot sees: slots >= 0, the entries with slot -2, how many have slot -1.
 
-    Last, how many entries had to be looked up in the heap.
+    Slots and entries are int32. Last, how many entries had to be looked up in the heap.
     """
     seen, absent, nulls, looked_up = host().index_seen(leaves, tids, slots)
     return seen, absent, int(nulls), int(looked_up)

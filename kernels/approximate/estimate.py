@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import EPS32, F32, F64, MAX32, TINY32, Floats, Rows
+from ..arrays import EPS32, F32, F64, MAX32, TINY32, Floats, Present
 from ..sweep import before_keys
 from .codes import Level, rounded_up
 
@@ -39,19 +39,19 @@ class Bound:
         self._rounding_up = up[2]
         self._underflow = np.float32(width * TINY32)
 
-    def of_residuals(self, rows: Rows | slice) -> F32:
+    def of_residuals(self, rows: Present | slice) -> F32:
         """(H, c): how much the residuals of stored rows can add to their logits."""
         by_largest = self.factors[:, :1] * self.level.largest[rows]
         by_length = self.factors[:, 1:] * self.level.length[rows]
         bound: F32 = np.minimum(by_largest, by_length, out=by_largest)
         return bound
 
-    def of_rounding(self, rows: Rows | slice) -> F32:
+    def of_rounding(self, rows: Present | slice) -> F32:
         """(H, c): how much float32 can add to them."""
         bound: F32 = self._rounding_up[:, None] * self.level.scale[rows] + self._underflow
         return bound
 
-    def of_scores(self, weights: Floats, rows: Rows) -> F64:
+    def of_scores(self, weights: Floats, rows: Present) -> F64:
         """The largest mean over the heads (c,) that the weights (H, c) of stored rows may have.
 
         By the bounds of each head; or of all together, which share a residual: with |x_h| <= |q_h| |r_h|, and

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import EPS32, F64, Checkpoint, Rows
+from ..arrays import EPS32, F64, Checkpoint, Present, Rows
 from ..softmax import State
 from ..sweep import LEAST, Bounds, Sweep
 from .estimate import Bound, TooManyError
@@ -70,7 +70,7 @@ class Proof:
         self,
         bound: Bound,
         finer: Bound | None,
-        present: Rows | None,
+        present: Present | None,
         *,
         closely: bool,
         threads: int,
@@ -190,7 +190,7 @@ class Proof:
         whole: F64 = self._known + self._left.total + self._usual * self._together * min(1, self._unread)
         return whole
 
-    def _make_up_for(self, present: Rows | None) -> None:
+    def _make_up_for(self, present: Present | None) -> None:
         """Take what the residuals of all rows add up to; some of these may not be present, or not summed."""
         level = self._level
         self._together = (self._query * level.together.reshape(self._query.shape)).sum(axis=1)
@@ -221,6 +221,6 @@ class Proof:
         return _Sums(sums[:, 0], sums[:, 1], sums[:, 2], variance)
 
 
-def stored(present: Rows | slice, rows: Rows) -> Rows:
+def stored(present: Present | slice, rows: Rows) -> Present:
     """The indexes of stored rows that present rows have; `present` is a slice from 0 where all are."""
     return rows if isinstance(present, slice) else present[rows]

@@ -10,9 +10,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Rows, uninterrupted
+from ..arrays import EPS32, F32, F64, Checkpoint, Floats, Present, Rows, uninterrupted
 from ..attend import HEAVY, attend, in_effect, over_no_keys, slices_of
 from ..core.dot import exact_dots
+from ..ids import Ids
 from ..keyset import KeySet
 from ..logits import check_width
 from ..mechanism import Mechanism
@@ -38,9 +39,9 @@ def search(
     mechanism: Mechanism,
     query: Floats,
     precisions: Sequence[Level],
-    present: Rows | None,
+    present: Present | None,
     exact_keys: ExactKeys,
-    ids: npt.NDArray[np.int64],
+    ids: Ids,
     k: int,
     *,
     num_heads: int | None = None,
@@ -94,9 +95,9 @@ class _Reader:
     def __init__(
         self,
         scaled: F64,
-        present: Rows | slice,
+        present: Present | slice,
         exact_keys: ExactKeys,
-        ids: npt.NDArray[np.int64],
+        ids: Ids,
         checkpoint: Checkpoint,
     ) -> None:
         """scaled: the query (H, w), scaled as logits are. ids (n,): of all rows."""

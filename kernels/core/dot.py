@@ -13,6 +13,7 @@ from ..arrays import (
     TINY32,
     Checkpoint,
     Floats,
+    Present,
     Rows,
     by_rows,
     head_dots,
@@ -83,14 +84,16 @@ DOT_FEATURES = Features(_scaled, _as_they_are)
 def exact_dots(scaled: F64, keys: KeySet, rows: Rows | None, checkpoint: Checkpoint) -> F64:
     """float64 logits (H, c) of keys at indexes (c,), None for all; scaled: the query (H, w)."""
     if keys.present is not None:
-        rows = keys.present if rows is None else keys.present[rows]
+        places: Present | None = keys.present if rows is None else keys.present[rows]
+    else:
+        places = rows
     stored = by_rows(keys.stored)
-    logits = np.empty((len(scaled), len(stored) if rows is None else len(rows)))
+    logits = np.empty((len(scaled), len(stored) if places is None else len(places)))
     for first in range(0, logits.shape[1], AT_ONCE):
         part = slice(first, first + AT_ONCE)
-        if rows is None:
+        if places is None:
             dots.exact_dots(scaled, stored[part], None, logits[:, part])
         else:
-            dots.exact_dots(scaled, stored, rows[None, part], logits[:, part])
+            dots.exact_dots(scaled, stored, places[None, part].astype(np.int64, copy=False), logits[:, part])
         checkpoint()
     return logits

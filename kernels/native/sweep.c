@@ -50,7 +50,7 @@ typedef struct Sweep
 	const void *query;			/* of float32, or of int16 for bytes and sketches */
 	SketchHead *sketch;			/* what it is before a sketch, by head; their digits lie behind them */
 	const void *keys;
-	const int64_t *present;		/* which of the stored keys count, NULL for all */
+	const int32_t *present;		/* which of the stored keys count, NULL for all */
 	const float *scale;			/* of each stored key, NULL for 1 */
 	const float *bound[2];		/* of each stored key, NULL for none */
 	const float *factors;		/* by which bounds are multiplied: a pair for each head */
@@ -129,7 +129,7 @@ static const OfBlock tile_block[] = OF_EACH_SET(tile_block);
 static int
 present_rows_exist(const Py_buffer *present, Py_ssize_t stored)
 {
-	const int64_t *rows = present->buf;
+	const int32_t *rows = present->buf;
 	int			exist = 1;
 
 	for (Py_ssize_t i = 0; i < present->shape[1]; i++)
@@ -209,13 +209,13 @@ get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 	const Py_buffer *present;
 	const Py_buffer *scale;
 
-	if (unit == NULL || !hold_optional(held, given[2], "present", "lq", 0, &present) ||
+	if (unit == NULL || !hold_optional(held, given[2], "present", "i", 0, &present) ||
 		!hold_optional(held, given[3], "scale", "f", 0, &scale))
 		return 0;
 	s->stored = scale != NULL ? scale->shape[1] : keys->shape[0];
 	if (!fit_query(keys, scale, query) || !has_shape(unit, 1, query->shape[0]) ||
 		!has_shape(present, 1, present ? present->shape[1] : 0) ||
-		(present != NULL && (present->itemsize != 8 || !present_rows_exist(present, s->stored))))
+		(present != NULL && (present->itemsize != 4 || !present_rows_exist(present, s->stored))))
 	{
 		PyErr_SetString(PyExc_ValueError, "query, keys, present rows and scale do not fit");
 		return 0;

@@ -21,7 +21,7 @@ QUERIES_OF_A_BLOCK: int
 def sweep(
     query: npt.NDArray[Any],
     keys: npt.NDArray[Any],
-    present: npt.NDArray[np.int64] | None,
+    present: npt.NDArray[np.int32] | None,
     scale: F32 | None,
     unit: F32,
     bound: F32 | None,
@@ -66,7 +66,7 @@ def total(
 def logits(
     query: npt.NDArray[Any],
     keys: npt.NDArray[Any],
-    present: npt.NDArray[np.int64] | None,
+    present: npt.NDArray[np.int32] | None,
     scale: F32 | None,
     unit: F32,
     out: F32,

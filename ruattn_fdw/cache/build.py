@@ -119,7 +119,7 @@ def _added(copy: Copy, wanted: Wanted, missing: np.ndarray) -> np.ndarray:
     for part, chunk in wanted.reader.chunks(tids):
         chunk.check_width(copy.dim)
         copy.add(tids[part], versions[part], chunk)
-    return np.arange(first, first + len(missing))
+    return np.arange(first, first + len(missing), dtype=np.int32)
 
 
 def _built(wanted: Wanted, old: Copy | None, entries: np.ndarray) -> tuple[Copy, np.ndarray]:
@@ -144,7 +144,7 @@ def _built(wanted: Wanted, old: Copy | None, entries: np.ndarray) -> tuple[Copy,
     copy.file.store(ENTRIES, count)
     copy.sign()
     copy.file.publish()
-    return copy, np.arange(count)
+    return copy, np.arange(count, dtype=np.int32)
 
 
 def create(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -11,33 +10,23 @@ from ruattn_fdw.cache.copy import Copy
 from ruattn_fdw.cache.reader import Reader
 from ruattn_fdw.kernels.approximate.codes import Level, first_rows, levels
 from ruattn_fdw.kernels.approximate.estimate import TooManyError
-from ruattn_fdw.source.ids import are_ascending, places_of
+from ruattn_fdw.kernels.ids import Ids, SomeIds
+from ruattn_fdw.source.ids import WithIds
 
 
 @dataclass(frozen=True)
-class CodedRows:
+class CodedRows(WithIds):
     """Ids int64 (n,), and the codes of their keys: the rows `present` (n,) of those stored, None for all.
 
     precisions: as `kernels.approximate` takes them. exact reads the keys themselves.
     """
 
-    ids: np.ndarray
+    ids: Ids
     present: np.ndarray | None
     precisions: list[Level]
     exact: ExactKeys
     width: int
     skipped: int
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def _ascending(self) -> bool:
-        return are_ascending(self.ids)
-
-    def find(self, row_id: int) -> np.ndarray:
-        """The indexes of the rows with this id."""
-        return places_of(self.ids, row_id, ascending=self._ascending)
 
     def shown_ids(self, rows: np.ndarray) -> np.ndarray:
         """The ids of these rows as a result column."""
@@ -73,7 +62,7 @@ def coded_rows(copy: Copy, slots: np.ndarray, skipped: int, reader: Reader) -> C
     # the sum may be of rows that are not seen
     whole = bool(count) and slots[-1] == count - 1 and residuals.rows <= count
     return CodedRows(
-        copy.ids[:count] if whole else copy.ids[slots],
+        copy.ids[:count] if whole else SomeIds(copy.ids, slots),
         None if whole else slots,
         levels(first_rows(copy.vectors_as, count if whole else copy.vectors), residuals),
         ExactKeys(copy, reader),

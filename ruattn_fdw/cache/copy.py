@@ -19,6 +19,7 @@ from ruattn_fdw.cache.file_format import Section
 from ruattn_fdw.cache.matrix_file import MatrixFile
 from ruattn_fdw.cache.reader import Chunk
 from ruattn_fdw.kernels.approximate import codes
+from ruattn_fdw.kernels.arrays import spans
 
 NULL, ABSENT = -1, -2
 """Slots of entries without a vector: of a row whose vector is NULL, of a row that nobody has yet read."""
@@ -33,7 +34,7 @@ NOT_VECTORS = {"builds", "tids", "versions", "slots", "residual_sums", "ids"}
 
 
 class Settled(NamedTuple):
-    """What is seen of a copy where every row is: slots of vectors, NULL vectors."""
+    """What is seen of a copy where every row is: slots of vectors int32 (s,), NULL vectors."""
 
     slots: np.ndarray
     nulls: int
@@ -138,7 +139,7 @@ class Copy:
         state = self._blocks[0]
         if self._settled is None or self._settled[0] != state:
             slots = self.slots[: state[0]][self.tids[: state[0]] != 0]
-            self._settled = (state, Settled(slots[slots >= 0], int((slots < 0).sum())))
+            self._settled = (state, Settled(slots[slots >= 0].astype(np.int32), int((slots < 0).sum())))
         return self._settled[1]
 
     def entries_of(self, slots: np.ndarray) -> np.ndarray:
@@ -157,14 +158,14 @@ class Copy:
         self._tail = NO_ENTRIES
 
     def find(self, tids: np.ndarray, versions: np.ndarray, likely: np.ndarray | None = None) -> np.ndarray:
-        """The entries (n,) of row versions at addresses (n,); -1 for those that are not here.
+        """The entries int32 (n,) of row versions at addresses (n,); -1 for those that are not here.
 
         likely: entries that are returned where they are these, which is faster to see than to find.
         """
         count = self.entries
         same = len(tids) == count and np.array_equal(self.tids[:count], tids)
         if same and np.array_equal(self.versions[:count], versions):
-            return np.arange(count)
+            return np.arange(count, dtype=np.int32)
         if likely is not None and self._are(likely, tids, versions):
             return likely
         first = self.file.load(SORTED)
@@ -181,7 +182,11 @@ class Copy:
         """Whether these entries (n,) stand for these row versions (n,)."""
         if len(entries) != len(tids):
             return False
-        return np.array_equal(self.tids[entries], tids) and np.array_equal(self.versions[entries], versions)
+        return all(
+            np.array_equal(self.tids[entries[part]], tids[part])
+            and np.array_equal(self.versions[entries[part]], versions[part])
+            for part in spans(len(entries), 32)
+        )
 
     def write_vectors(self, chunk: Chunk, first: int) -> tuple[np.ndarray, codes.ResidualSum | None]:
         """Write the vectors of a chunk from index `first` on.

@@ -23,8 +23,8 @@ class EntriesByAddress:
         return len(self._tids)
 
     def find(self, tids: np.ndarray, versions: np.ndarray) -> np.ndarray:
-        """The entries (n,) at these addresses (n,) with these versions, -1 where there is none."""
-        entries = np.full(len(tids), -1, np.int64)
+        """The entries int32 (n,) at these addresses (n,) with these versions, -1 where there is none."""
+        entries = np.full(len(tids), -1, np.int32)
         for start in range(0, len(tids), PART):
             part = slice(start, start + PART)
             self._find(tids[part], versions[part], entries[part])

@@ -16,7 +16,7 @@ MOST = 16
 """Files that one backend keeps mapped."""
 
 MOST_ROWS = 65536
-"""Rows of which one backend keeps more than files, some 24 bytes a row, beside those of the last search."""
+"""Rows of which one backend keeps more than files, some 8 bytes a row, beside those of the last search."""
 
 
 @dataclass(frozen=True)

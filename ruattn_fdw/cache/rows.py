@@ -26,6 +26,7 @@ from ruattn_fdw.cache.matrix_file import MatrixFile
 from ruattn_fdw.cache.reader import OtherWidthError, Reader
 from ruattn_fdw.cache.versions import Versions, selected, shown, walked
 from ruattn_fdw.host_api import IndexInfo
+from ruattn_fdw.kernels.ids import SomeIds
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.report import Report
 from ruattn_fdw.source import rows as afresh
@@ -89,7 +90,7 @@ def _read(begun: _Search | None, source: Source, ids: np.ndarray | str | None, r
         return afresh.select_rows(source, ids)
     report.cache(source.name, used.how, used.file, used.instead)
     assert isinstance(used.rows, Rows)
-    return used.rows if ids is None else used.rows.take(np.flatnonzero(np.isin(used.rows.ids, ids)))
+    return used.rows if ids is None else used.rows.take(np.flatnonzero(np.isin(used.rows.ids[:], ids)))
 
 
 def explained(source: Source) -> list[tuple[str, object]]:
@@ -204,7 +205,7 @@ class _Search:
         if not len(versions):
             return Use(replace(afresh.NO_ROWS, skipped=versions.skipped), "hit", None)
         copy, entries, use = self._matched(name, identity, kept, versions)
-        slots = copy.slots[entries]
+        slots = copy.slots[entries].astype(np.int32)
         if self._beside:
             # what was read live is of this search only
             KEPT.put(name, Kept(copy, b"", None, entries))
@@ -281,7 +282,7 @@ def _assembled(copy: Copy, slots: np.ndarray, nulls: int) -> Rows:
         return Rows(copy.ids[slots], KeySet(copy.keys[slots]), nulls)
     if len(slots) and slots[-1] == len(slots) - 1:
         return Rows(copy.ids[: len(slots)], KeySet(copy.keys[: len(slots)]), nulls)
-    return Rows(copy.ids[slots], KeySet(copy.keys, slots), nulls)
+    return Rows(SomeIds(copy.ids, slots), KeySet(copy.keys, slots), nulls)
 
 
 def _read_beside(source: Source) -> list[tuple[str, str]]:

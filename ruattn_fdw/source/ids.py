@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from ruattn_fdw.column_types import is_array
 from ruattn_fdw.declaration import INTEGER_TYPES, Parameter
 from ruattn_fdw.errors import AttentionError
 from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.kernels.ids import Ids
 from ruattn_fdw.values import read_integer
 
 ID = Parameter("id", "bigint", "id of a row of the source")
@@ -79,14 +82,23 @@ def check_type(relation: str, column: ColumnInfo, id_type: str) -> None:
         )
 
 
-def are_ascending(ids: np.ndarray) -> bool:
-    """Whether each id (n,) is larger than the one before it, as most are of rows that were only added."""
-    return bool((ids[1:] > ids[:-1]).all())
+class WithIds:
+    """Rows that are found by their ids int64 (n,)."""
 
+    ids: Ids
 
-def places_of(ids: np.ndarray, row_id: int, *, ascending: bool) -> np.ndarray:
-    """The indexes in ids (n,) of one; not by reading all of them where they are ascending."""
-    if not ascending:
-        return np.flatnonzero(ids == row_id)
-    place = int(np.searchsorted(ids, row_id))
-    return np.arange(place, place + (place < len(ids) and ids[place] == row_id))
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _ascending(self) -> bool:
+        """Whether each id is larger than the one before it, as most are of rows that were only added."""
+        ids = self.ids[:]
+        return bool((ids[1:] > ids[:-1]).all())
+
+    def places_of(self, row_id: int) -> np.ndarray:
+        """The indexes of the rows with this id; not by reading all ids where they are ascending."""
+        if not self._ascending:
+            return np.flatnonzero(self.ids[:] == row_id)
+        place = bisect_left(self.ids, row_id, key=int)
+        return np.arange(place, place + (place < len(self) and self.ids[place] == row_id))

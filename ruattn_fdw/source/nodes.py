@@ -49,7 +49,7 @@ class Nodes:
         if not len(new):
             return
         rows = self._read(new)
-        found = rows.ids if rows.names is None else np.array(rows.names, dtype=np.str_)
+        found = rows.ids[:] if rows.names is None else np.array(rows.names, dtype=np.str_)
         order = np.argsort(found, kind="stable")
         self._missing = np.concatenate([self._missing, np.setdiff1d(new, found)])
         self._report.count("Missing Nodes", len(new) - len(found))
@@ -70,7 +70,7 @@ class Nodes:
     def _read(self, ids: np.ndarray) -> Rows:
         wanted = ids if self._source.id_type is None else ids.tolist()
         rows = read_once("rows", select_rows, self._source, wanted, {}, self._report)
-        found = rows.ids if rows.names is None else np.array(rows.names, dtype=np.str_)
+        found = rows.ids[:] if rows.names is None else np.array(rows.names, dtype=np.str_)
         values, counts = np.unique(found, return_counts=True)
         if len(values) < len(found):
             twice = values[np.argmax(counts)]

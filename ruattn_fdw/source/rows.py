@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import BAD_DATA, TOO_COMPLEX, AttentionError
+from ruattn_fdw.kernels.ids import Ids
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.companions import Flag, Moment, as_values, companions
-from ruattn_fdw.source.ids import are_ascending, as_id, as_ids, places_of
+from ruattn_fdw.source.ids import WithIds, as_id, as_ids
 from ruattn_fdw.source.relation import Source
 
 MAXNESTING = 8
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(WithIds):
     """Ids int64 (n,), the set of keys float32 (n, dimensions), and how many were skipped for a NULL vector.
 
     names: where ids are no integers, their text forms; `ids` then number them in the order of their type.
@@ -30,16 +30,13 @@ class Rows:
     numbers: float64 (n,) of each option that names a column.
     """
 
-    ids: np.ndarray
+    ids: Ids
     keyset: KeySet
     skipped: int
     names: Sequence[str] | None = None
     values: np.ndarray | None = None
     places: np.ndarray | None = None
     numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     @property
     def keys(self) -> np.ndarray:
@@ -67,19 +64,15 @@ class Rows:
             numbers={option: numbers[rows] for option, numbers in self.numbers.items()},
         )
 
-    @cached_property
-    def _ascending(self) -> bool:
-        return are_ascending(self.ids)
-
     def find(self, row_id: int | str) -> np.ndarray:
         """The indexes of the rows with this id."""
         if self.names is None:
             # queries of a table have ids of numpy's
-            return places_of(self.ids, int(row_id), ascending=self._ascending)
+            return self.places_of(int(row_id))
         return np.array([place for place, name in enumerate(self.names) if name == row_id], np.intp)
 
 
-def shown_ids(ids: np.ndarray, names: Sequence[str] | None, rows: np.ndarray) -> np.ndarray | list[str]:
+def shown_ids(ids: Ids, names: Sequence[str] | None, rows: np.ndarray) -> np.ndarray | list[str]:
     """The ids of these rows, as numbers or as text forms."""
     return ids[rows] if names is None else [names[row] for row in rows]
 

@@ -62,7 +62,7 @@ def _find_query(arguments: Arguments, source: Source, rows: CodedRows, report: R
         return query
     row_id = as_id(source.id_type, arguments["query_id"])
     assert isinstance(row_id, int)
-    places = rows.find(row_id)
+    places = rows.places_of(row_id)
     if len(places) == 1:
         with suppress(TooManyError):
             vector: np.ndarray = rows.exact(places if rows.present is None else rows.present[places])[0]

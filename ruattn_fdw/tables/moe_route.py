@@ -169,7 +169,7 @@ def settle_source(arguments: Arguments) -> Source:
 
 def _routed(rows: Rows, vectors: np.ndarray, top_k: int, report: Report) -> Iterator[Batch]:
     """Batches over the rows by id."""
-    by_id = np.argsort(rows.ids, kind="stable")
+    by_id = np.argsort(rows.ids[:], kind="stable")
     for start in range(0, len(rows), BATCH):
         block = by_id[start : start + BATCH]
         host_api.check_interrupts()

@@ -28,6 +28,6 @@ def resolve_as(arguments: Arguments, table: str, id_column: str, vector_column: 
 
 def by_id(rows: Rows) -> Rows:
     """The rows in ascending order of id."""
-    if len(rows) < 2 or (np.diff(rows.ids) >= 0).all():
+    if len(rows) < 2 or (np.diff(rows.ids[:]) >= 0).all():
         return rows
-    return rows.take(np.argsort(rows.ids, kind="stable"))
+    return rows.take(np.argsort(rows.ids[:], kind="stable"))

@@ -61,7 +61,7 @@ def what_orders(source: Source) -> str:
 def order_of(rows: Rows) -> Order:
     """The order of these rows, ties by id."""
     assert rows.places is not None
-    return Order(rows.places, rows.ids)
+    return Order(rows.places, rows.ids[:])
 
 
 def positions_of_one(arguments: Arguments, rows: Rows) -> Positions | None:

@@ -146,7 +146,7 @@ def _sequence(source: Source, memo: dict[str, Any], report: Report) -> Rows:
     rows = read_rows(source, None, memo, report)
     if rows.places is None:
         return rows
-    return rows.take(np.lexsort((rows.ids, rows.places)))
+    return rows.take(np.lexsort((rows.ids[:], rows.places)))
 
 
 def _given_sequence(arguments: Arguments) -> Rows:

@@ -46,7 +46,7 @@ class Swept:
         sweep.sweep(
             query,
             keys,
-            None if present is None else present[None],
+            None if present is None else present[None].astype(np.int32),
             None if scale is None else scale[None],
             unit[None],
             bound,

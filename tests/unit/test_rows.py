@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ruattn_fdw.kernels.ids import SomeIds
 
 from ruattn_fdw.cache.rows import read_rows
 from ruattn_fdw.errors import AttentionError
@@ -44,6 +45,13 @@ def test_candidates_become_a_parameter_without_repeats(host):
 def test_an_id_is_found_wherever_it_is(ids, wanted):
     rows = replace(NO_ROWS, ids=np.array(ids, np.int64))
     assert rows.find(wanted).tolist() == [place for place, row_id in enumerate(ids) if row_id == wanted]
+
+
+@pytest.mark.parametrize("present", [[1, 2, 4], [0, 1, 3], [0]])
+def test_an_id_is_found_among_the_rows_that_are_present(present):
+    rows = replace(NO_ROWS, ids=SomeIds(np.array([9, 5, 7, 5, 11]), np.array(present, np.int32)))
+    for wanted in (5, 9, 11, 12):
+        assert rows.find(wanted).tolist() == np.flatnonzero(rows.ids[:] == wanted).tolist()
 
 
 def test_no_candidates_read_nothing(host):
