@@ -43,7 +43,7 @@ def loops(name: str) -> Extension:
 
 
 setup(
-    ext_modules=[loops("dots"), loops("rank"), loops("sweep"), loops("tiles")],
+    ext_modules=[loops("dots"), loops("flow"), loops("rank"), loops("sweep"), loops("tiles")],
     packages=mapped_packages(),
     package_dir={f"ruattn_fdw.{folder}": folder for folder in FOLDERS},
     package_data={

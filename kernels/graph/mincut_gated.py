@@ -10,21 +10,39 @@ could exceed 2^31. A cut of c edges is off by at most c / (2 scale).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import F64, Rows
+from ..arrays import F32, F64, Checkpoint, spans
 from ..core.dot import dot_scorer
+from ..errors import InvalidOption
+from ..fits import LastFit
 from ..limits import MAX_ROWS, check_rows, most_rows
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Problem
 from ..topology.neighbours import NEAREST_KEYS, Neighbours, unit_rows
 from ..weights import Bools
+from .maximum_flow import I32, MOST_ARCS, Flow, Links, filled, linked
 
 _FINEST = 2**20
 _MOST_FLOW = 2**31 - 1
+
+
+class Graph(NamedTuple):
+    """The keys' own part of the network."""
+
+    neighbours: Neighbours
+    links: Links
+
+
+def _graph(keys: F32, knn: int, checkpoint: Checkpoint) -> Graph:
+    neighbours = NEAREST_KEYS.of(keys, knn, checkpoint=checkpoint)
+    return Graph(neighbours, linked(neighbours.rows, checkpoint))
+
+
+GRAPH = LastFit(_graph)
 
 
 def in_community(problem: Problem) -> Bools:
@@ -32,28 +50,29 @@ def in_community(problem: Problem) -> Bools:
     options, n = problem.options, len(problem.keys)
     check_rows(MECHANISM.name, problem.keys, most_rows(options))
     knn = int(options["knn"])
-    neighbours = NEAREST_KEYS.of(problem.keyset, knn, checkpoint=problem.checkpoint)
+    if 2 * n * min(knn, n - 1) > MOST_ARCS:
+        raise InvalidOption(f"knn is {knn} over {n} rows, which are too many edges", "Take fewer of either.")
+    graph = GRAPH.of(problem.keyset, knn, checkpoint=problem.checkpoint)
     cosines = unit_rows(problem.keys) @ unit_rows(problem.query.reshape(1, -1))[0]
-    network = Network(neighbours, cosines, knn)
+    network = Network(graph, cosines, knn, problem.checkpoint)
     if options["alpha"] is not None:
         alpha = float(options["alpha"])
-        found = network.community(round(min(alpha * network.scale, _MOST_FLOW)))
+        found = network.flow.raised(round(min(alpha * network.scale, _MOST_FLOW)), problem.checkpoint)
     else:
-        units, found = _largest(network, min(int(options["min_rows"]), n), problem)
+        units, found = _largest(network, min(int(options["min_rows"]), n), problem.checkpoint)
         alpha = units / network.scale
-    problem.notes.update(Alpha=alpha, Community=int(found.sum()))
-    return found
+    problem.notes.update(Alpha=alpha, Community=int(found.side.sum()))
+    return found.side
 
 
-def _largest(network: Network, wanted: int, problem: Problem) -> tuple[int, Bools]:
-    """The largest capacity of the drains whose community has so many keys, and that community."""
+def _largest(network: Network, wanted: int, checkpoint: Checkpoint) -> tuple[int, Flow]:
+    """The largest capacity of the drains whose community has so many keys, and the flow then."""
     low, high = 0, network.outflow + 1
-    best = network.community(0)
+    best = network.flow.raised(0, checkpoint)
     while high - low > 1:
         middle = (low + high) // 2
-        found = network.community(middle)
-        problem.checkpoint()
-        if found.sum() >= wanted:
+        found = best.raised(middle - low, checkpoint)
+        if found.side.sum() >= wanted:
             low, best = middle, found
         else:
             high = middle
@@ -61,68 +80,37 @@ def _largest(network: Network, wanted: int, problem: Problem) -> tuple[int, Bool
 
 
 class Network:
-    """The graph of n keys, the query (node n) and the sink (node n + 1), with whole capacities."""
-
-    def __init__(self, neighbours: Neighbours, cosines: F64, knn: int) -> None:
-        """neighbours of each key; cosines (n,) of the keys and the query."""
-        ends, alike = _edges(neighbours, cosines, knn)
-        self._n = len(cosines)
-        of_query = alike[(ends == self._n).any(axis=0)].sum()
-        self.scale = int(min(_FINEST, _MOST_FLOW // (2 * (of_query + 1))))
-        self._ends, self._capacities = ends, np.rint(alike * self.scale).astype(np.int64)
-        self.outflow = int(self._capacities[(ends == self._n).any(axis=0)].sum())
-
-    def community(self, drain: int) -> Bools:
-        """Which keys (n,) are on the query's side where every drain has this capacity."""
-        from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-
-        capacities = self._matrix(drain)
-        flow = maximum_flow(capacities, self._n, self._n + 1).flow
-        residual = capacities - flow
-        residual.data = (residual.data > 0).astype(np.int32)
-        residual.eliminate_zeros()
-        reached = breadth_first_order(residual, self._n, return_predecessors=False)
-        found = np.zeros(self._n + 2, bool)
-        found[reached] = True
-        return found[: self._n]
-
-    def cut_value(self, side: Bools, drain: int) -> int:
-        """What is cut where these keys (n,) are on the query's side."""
-        inside = np.append(side, True)
-        across = inside[self._ends[0]] != inside[self._ends[1]]
-        return int(self._capacities[across].sum()) + drain * int(side.sum())
-
-    def _matrix(self, drain: int) -> Any:
-        from scipy.sparse import csr_array
-
-        n, (left, right) = self._n, self._ends
-        rows = np.concatenate([left, right, np.arange(n)])
-        columns = np.concatenate([right, left, np.full(n, n + 1)])
-        data = np.concatenate([self._capacities, self._capacities, np.full(n, drain)])
-        return csr_array((data.astype(np.int32), (rows, columns)), shape=(n + 2, n + 2))
-
-
-def _edges(neighbours: Neighbours, cosines: F64, knn: int) -> tuple[Rows, F64]:
-    """Edges (2, E), each once, with the cosine of their ends, above 0.
+    """The graph of n keys with the query as the source, whole capacities, and drains of none.
 
     A key that is nearer to the query than to the last of its knn neighbours has the query in that one's
     place.
     """
-    n, known = neighbours.rows.shape
-    kept = np.ones((n, known), bool)
-    joined = np.ones(n, bool)
-    if known and known == knn:
-        joined = cosines > neighbours.cosines[:, -1]
-        kept[joined, -1] = False
-    nearest = np.argsort(-cosines, kind="stable")[:knn]
-    to_query = np.union1d(nearest, np.flatnonzero(joined))
-    left = np.concatenate([np.repeat(np.arange(n), known)[kept.ravel()], np.full(len(to_query), n)])
-    right = np.concatenate([neighbours.rows[kept], to_query])
-    alike = np.concatenate([neighbours.cosines[kept], cosines[to_query]])
-    pairs = np.stack([np.minimum(left, right), np.maximum(left, right)])
-    _, once = np.unique(pairs[0] * (n + 1) + pairs[1], return_index=True)
-    once = once[alike[once] > 0]
-    return pairs[:, once], alike[once]
+
+    def __init__(self, graph: Graph, cosines: F64, knn: int, checkpoint: Checkpoint) -> None:
+        """cosines (n,) of the keys and the query."""
+        known = graph.neighbours.cosines
+        full = known.shape[1] == knn
+        joined = cosines > known[:, -1] if full else np.ones(len(cosines), bool)
+        to_query = joined.copy()
+        to_query[np.argsort(-cosines, kind="stable")[:knn]] = True
+        to_query &= cosines > 0
+        self.scale = int(min(_FINEST, _MOST_FLOW // (2 * (cosines[to_query].sum() + 1))))
+        amounts = np.zeros((2, len(cosines)), np.int64)
+        amounts[0, to_query] = np.rint(cosines[to_query] * self.scale)
+        self.outflow = int(amounts.sum())
+        capacities = _whole(known, self.scale, checkpoint)
+        if full:
+            capacities[joined, -1] = -1
+        self.flow = Flow(graph.links, filled(graph.links, capacities, checkpoint), amounts)
+
+
+def _whole(cosines: F64, scale: int, checkpoint: Checkpoint) -> I32:
+    """The capacities (n, k) of edges between nodes of these cosines (n, k)."""
+    capacities = np.empty(cosines.shape, np.int32)
+    for span in spans(len(cosines), 8 * cosines.shape[1]):
+        capacities[span] = np.rint(np.maximum(cosines[span], 0) * scale)
+        checkpoint()
+    return capacities
 
 
 MECHANISM = Mechanism(

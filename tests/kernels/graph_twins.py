@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from itertools import pairwise
+
 import numpy as np
 from twins import Expected, softmax_over_heads
 
@@ -41,3 +44,40 @@ def ppr_diffusion(n, weights, start, alpha=0.15):
         if not steps[i].any():
             steps[i] = restart
     return alpha * np.linalg.inv(np.eye(n) - (1 - alpha) * steps.T) @ restart
+
+
+def minimum_cut(capacities, source, sink):
+    """(value, nodes on the source's side, the fewest) of edges {(i, j): capacity}, one way each.
+
+    As long as there is a way to the sink that can take more, the shortest one is filled.
+    """
+    left = defaultdict(dict)
+    for (i, j), capacity in capacities.items():
+        left[i][j] = left[i].get(j, 0) + capacity
+        left[j].setdefault(i, 0)
+    value = 0
+    while True:
+        came_from = reached(left, source)
+        if sink not in came_from:
+            return value, set(came_from)
+        way = [sink]
+        while way[-1] != source:
+            way.append(came_from[way[-1]])
+        steps = list(pairwise(reversed(way)))
+        amount = min(left[i][j] for i, j in steps)
+        for i, j in steps:
+            left[i][j] -= amount
+            left[j][i] += amount
+        value += amount
+
+
+def reached(left, source):
+    """{node: the node before it} of all that can be reached, nearest first."""
+    came_from, queue = {source: None}, deque([source])
+    while queue:
+        i = queue.popleft()
+        for j, capacity in left[i].items():
+            if capacity > 0 and j not in came_from:
+                came_from[j] = i
+                queue.append(j)
+    return came_from
