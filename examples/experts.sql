@@ -11,10 +11,12 @@ ORDER  BY q.id, r.rank;
 -- The same for one vector, as JSON.
 SELECT ruvector_moe_route(embedding, num_experts := 4, top_k := 1) FROM questions WHERE id = 6;
 
--- A gate made of the rows: experts are clusters of the documents, found by k-means. How many go to each?
-SELECT expert, count(*)
-FROM   moe_route
-WHERE  table_name = 'documents' AND num_experts = 6 AND top_k = 1 AND options = '{"gate": "kmeans"}'
+-- A gate made of the rows: experts are clusters of the documents, found by k-means. How many go to each, and which
+-- lie deepest in it?
+SELECT expert, count(*), (array_agg(split_part(d.title, ',', 1) ORDER BY r.weight DESC))[1:5] AS among_them
+FROM   moe_route r JOIN documents d USING (id)
+WHERE  r.table_name = 'documents' AND r.num_experts = 6 AND r.top_k = 6 AND r.options = '{"gate": "kmeans"}'
+       AND r.rank = 1
 GROUP  BY expert ORDER BY expert;
 
 -- Attention within the two clusters that the gate chooses for a question.

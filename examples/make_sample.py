@@ -3,7 +3,8 @@
     python examples/make_sample.py FOLDER
 
 FOLDER holds ``synsets.tsv.gz`` (id, part of speech, words joined by |, gloss), ``embeddings.f16.npy`` (row i
-belongs to id i + 1) and ``queries.json`` (a list of {"text", "embedding"}).
+belongs to id i + 1), ``edges.tsv.gz`` (id, WordNet's pointer symbol, id) and ``queries.json`` (a list of
+{"text", "embedding"}).
 The same input gives the same bytes.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,17 @@ from numpy.typing import NDArray
 ROWS = 4000
 NEAREST = 60
 TARGET = Path(__file__).parent / "data"
+# read from source to target; the other pointers say the same backwards
+KINDS = {
+    "@": "kind of",
+    "@i": "instance of",
+    "#m": "member of",
+    "#p": "part of",
+    ";c": "used in topic",
+    ";r": "used in region",
+    "&": "similar to",
+    "^": "see also",
+}
 
 
 def choose(embeddings: NDArray[np.float32], questions: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -40,8 +53,16 @@ def document(line: str) -> str:
     return "\t".join([number, words.replace("|", ", "), gloss]) + "\n"
 
 
+def edges_within(lines: Iterable[str], chosen: set[str]) -> Iterator[str]:
+    """Those lines of edges.tsv whose ends are both chosen ids, as source, target, kind."""
+    for line in lines:
+        source, symbol, target = line.rstrip("\n").split("\t")
+        if symbol in KINDS and {source, target} <= chosen:
+            yield f"{source}\t{target}\t{KINDS[symbol]}\n"
+
+
 def write_sample(folder: Path, target: Path) -> None:
-    """Write documents.tsv.gz, documents.f16.npy, questions.tsv and questions.npy into ``target``."""
+    """Write the documents, their embeddings and edges, the questions and theirs into ``target``."""
     stored = np.load(folder / "embeddings.f16.npy", mmap_mode="r")
     queries = json.loads((folder / "queries.json").read_text())
     questions = np.array([query["embedding"] for query in queries], dtype=np.float32)
@@ -52,6 +73,8 @@ def write_sample(folder: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     (target / "documents.tsv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     np.save(target / "documents.f16.npy", stored[rows])
+    with gzip.open(folder / "edges.tsv.gz", "rt", encoding="utf-8") as file:
+        (target / "edges.tsv").write_text("".join(edges_within(file, {str(row + 1) for row in rows})))
     numbered = (f"{number}\t{query['text']}\n" for number, query in enumerate(queries, start=1))
     (target / "questions.tsv").write_text("".join(numbered))
     np.save(target / "questions.npy", questions)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ruattn_fdw.cli.sample import Sample, is_loaded, load_sample, read_sample
+from ruattn_fdw.cli.sample import Sample, load_sample, missing_tables, read_sample
 from ruattn_fdw.cli.servers import bring_up
 from ruattn_fdw.server.server import Server
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     sample = read_sample()
     with connect(server) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS ruattn_fdw")
-        if not is_loaded(connection):
+        if missing_tables(connection):
             load_with_progress(connection, sample, console)
         ask(connection, sample, console)
     console.print(f"\nGo on in psql:  {psql_command(options)}", soft_wrap=True, markup=False)
@@ -53,7 +53,8 @@ def load_with_progress(connection: psycopg.Connection[Any], sample: Sample, cons
     """Load the sample, showing how far it is."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("loading WordNet entries", total=len(sample.documents))
+        rows = sum(len(sample.rows(table)) for table in missing_tables(connection))
+        task = progress.add_task("loading WordNet entries", total=rows)
         load_sample(connection, sample, lambda: progress.advance(task))
 
 

@@ -34,6 +34,18 @@ def test_texts_and_embeddings_belong_together(content: Sample) -> None:
     assert all(len(document) == 3 and all(document) for document in content.documents)
 
 
+def test_edges_lead_from_document_to_document(content: Sample, maker: ModuleType) -> None:
+    ids = {document[0] for document in content.documents}
+    assert len(content.edges) > 300
+    assert all({source, target} <= ids for source, target, _ in content.edges)
+    assert {kind for *_, kind in content.edges} == set(maker.KINDS.values())
+
+
+def test_edges_of_chosen_documents_are_kept_one_way(maker: ModuleType) -> None:
+    lines = ["1\t@\t2\n", "2\t~\t1\n", "1\t@\t3\n", "2\t&\t1\n"]
+    assert [*maker.edges_within(lines, {"1", "2"})] == ["1\t2\tkind of\n", "2\t1\tsimilar to\n"]
+
+
 def test_embeddings_have_unit_norm(content: Sample) -> None:
     for embeddings in (content.embeddings, content.question_embeddings):
         np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-3)
