@@ -15,12 +15,13 @@ from ruattn_fdw.report import Report
 from ruattn_fdw.shard_options import normalisers_of
 from ruattn_fdw.source.asking_shards import START, run
 from ruattn_fdw.source.batch import Batch
+from ruattn_fdw.source.ids import ID
 from ruattn_fdw.source.relation import resolve
 from ruattn_fdw.source.rows import quote
 from ruattn_fdw.source.shards import Shard
 from ruattn_fdw.tables import sharding
 from ruattn_fdw.tables.sharded_rounds import Found, Search, find, two_rounds
-from ruattn_fdw.values import Unknown
+from ruattn_fdw.values import Unknown, read_integer
 
 PASSED_ON = (
     "table_name", "id_column", "vector_column", "queries", "order_column", "position", "num_heads",
@@ -63,7 +64,7 @@ def _query(arguments: Arguments, shards: Sequence[Shard], report: Report) -> np.
     if arguments["query_id"] is None:
         query: np.ndarray = arguments["query"]
         return query
-    row_id = int(arguments["query_id"])
+    row_id = read_integer(ID, arguments["query_id"])
     statement = " UNION ALL ".join(_row_statement(arguments, shard, row_id) for shard in shards)
     (_, vectors), rows = run(shards, statement, ("id", "vector"), arguments["table_name"], report)
     if rows != 1:

@@ -233,3 +233,12 @@ def test_a_shard_that_lost_the_row_of_the_query_is_named(cluster: Cluster, failu
         assert (error.sqlstate, 'shard "s2" (server "s2_server")' in said(error)) == ("42P01", True)
     finally:
         cluster.shards["s2"].execute("ALTER TABLE docks RENAME TO docs")
+
+
+def test_the_id_of_a_query_that_is_no_integer(cluster: Cluster, failure: Failure) -> None:
+    declared = "operation 'mha_search', table_name 'public.docs', options '{\"shards\": [\"s1\"]}'"
+    with cluster.db.transaction(force_rollback=True):
+        own = f"CREATE FOREIGN TABLE own (score real, query_id uuid) SERVER ruattn OPTIONS ({declared})"
+        cluster.db.execute(own.encode())
+        error = failure(cluster.db, "SELECT * FROM own WHERE query_id = md5('7')::uuid")
+    assert (error.sqlstate, "bigint" in said(error)) == ("22023", True)
