@@ -40,6 +40,8 @@ BLOCK = Form(
 )
 """A value that differs from row to row of a table here."""
 EMPTY = Piece("")
+DECLARING = ("indexed", "disagreeing")
+"""Relations whose indexes declare a mechanism."""
 
 
 def over_shards(random: Random, query: Query) -> Query:
@@ -166,10 +168,21 @@ def asked_shards(query: Query) -> list[Any]:
 
 
 def whole(query: Query) -> Query | None:
-    """The same query over the tables here; None where it asks not all shards, or by other options too."""
+    """The same query over the tables here; None where it asks not all shards, or may mean another search."""
     schemas = asked_shards(query)
     others = any(clause.other.sql for clause in query.clauses if clause.column == "options")
-    return without_shards(query) if len(schemas) == 1 and is_all(schemas[0]) and not others else None
+    if len(schemas) != 1 or not is_all(schemas[0]) or others or takes_from_index(query):
+        return None
+    return without_shards(query)
+
+
+def takes_from_index(query: Query) -> bool:
+    """Whether an index of the relation here may choose mechanism or heads, which those of shards do not."""
+    given = {clause.column for clause in query.clauses} | {name for name, _ in query.options or ()}
+    texts = [clause.value.sql + clause.other.sql for clause in query.clauses]
+    texts += [text for _, text in query.options or ()]
+    declared = any(name in text for name in DECLARING for text in texts)
+    return bool(query.before) or (declared and not {"attention_type", "num_heads"} <= given)
 
 
 def without_shards(query: Query) -> Query:

@@ -194,13 +194,13 @@ ODD_NAMES = [
     "by_itself",
     "recursive", "own", "mha_search", "attention_types", "attention_score", "secret", "numbers", "pair",
     "disagreeing",
-    "stray", "text_links", "documents_pkey", "indexed_embedding_id_idx", "pg_class", "pg_catalog.pg_class",
+    "text_links", "documents_pkey", "indexed_embedding_id_idx", "pg_class", "pg_catalog.pg_class",
     "information_schema.tables", "no such", "", "a.b.c", "a.b.c.d", ".", '"',
     "documents; DROP TABLE documents",
     "postgres.public.documents", "ruattn_weights", "vectors", "halves", "dokuments", "DOCUMENTS", "x" * 100,
     "1", "é",
 ]  # fmt: skip
-EMPTY_NAMES = ["nothing", "nulls", "hidden", "ruled", "pg_temp.documents"]
+EMPTY_NAMES = ["nothing", "nulls", "hidden", "ruled", "pg_temp.documents", "stray"]
 
 
 def fill(connection: psycopg.Connection[Any], pgvector: bool) -> None:
