@@ -167,7 +167,7 @@ class Grammar:
 
     def _import(self, random: Random) -> str:
         schema = random.choice(["public", "other", "nowhere", "pg_catalog"])
-        chosen = ", ".join({random.choice(self.indexable) for _ in range(2)} - {"a.b.c"})
+        chosen = ", ".join(sorted({random.choice(self.indexable) for _ in range(2)} - {"a.b.c"}))
         only = random.choice(["", f" LIMIT TO ({chosen})", f" EXCEPT ({chosen})"])
         into = random.choice(["found", "found", "nowhere"])
         return f"IMPORT FOREIGN SCHEMA {schema}{only} FROM SERVER ruattn INTO {into}"

@@ -15,8 +15,7 @@ import ruattn_fdw
 from tests.fuzz.alike import LIMITS, check_alike, says_shard
 from tests.fuzz.functions import Call
 from tests.fuzz.query import Query
-from tests.fuzz.sharded import asked_shards
-from tests.fuzz.shards import WITHOUT_ANSWER
+from tests.fuzz.sharded import asked_shards, lacks_an_answer
 from tests.fuzz.twins import CHECKS, check_prefix, floats
 
 # the names of files of ours that PostgreSQL has too tell nothing
@@ -152,11 +151,6 @@ def judge_prefix(query: Query, outcome: Outcome, whole: Outcome) -> Failure | No
     """Whether the answer with k is the beginning of the one without."""
     wrong = None if whole.error is not None else check_prefix(query, outcome.records, whole.records)
     return None if wrong is None else Failure.of("check_prefix", f"{query.table.name}: {wrong}")
-
-
-def lacks_an_answer(query: Query) -> bool:
-    """Whether a shard is asked that cannot answer."""
-    return any(name in WITHOUT_ANSWER for schemas in asked_shards(query) for name in schemas)
 
 
 def judge_blame(query: Query, error: psycopg.Error) -> Failure | None:

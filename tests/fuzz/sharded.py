@@ -13,7 +13,7 @@ from tests.fuzz import contexts, forms
 from tests.fuzz.forms import Form
 from tests.fuzz.pieces import Piece, literal, quoted
 from tests.fuzz.query import Clause, Query
-from tests.fuzz.shards import ALL
+from tests.fuzz.shards import ALL, WITHOUT_ANSWER
 
 SHARDS, SHARD = "shards", "shard"
 SCHEMAS: tuple[Any, ...] = (
@@ -77,6 +77,12 @@ def is_all(schemas: Any) -> bool:
     return isinstance(schemas, list) and sorted(map(str, schemas)) == list(ALL)
 
 
+def lacks_an_answer(query: Query) -> bool:
+    """Whether a shard is asked that cannot answer."""
+    asked = (schemas for schemas in asked_shards(query) if isinstance(schemas, list))
+    return any(name in WITHOUT_ANSWER for schemas in asked for name in schemas)
+
+
 def as_shard(random: Random, query: Query) -> Query:
     """The query as another server sends it to a shard, where one answer may be made of several."""
     asked = random.choice(ASKED)
@@ -104,11 +110,8 @@ def relation_with_schema(query: Query) -> Query:
 def in_public(value: Piece) -> Piece:
     """A name in the schema where relations are."""
     name = literal(value)
-    return (
-        value
-        if name is None or not value.sql.startswith("'")
-        else replace(value, sql=quoted(with_schema(name)))
-    )
+    named = name is not None and value.sql.startswith("'")
+    return replace(value, sql=quoted(with_schema(name or ""))) if named else value
 
 
 def with_schema(name: str) -> str:
