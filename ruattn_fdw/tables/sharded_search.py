@@ -64,7 +64,8 @@ def _query(arguments: Arguments, shards: Sequence[Shard], report: Report) -> np.
     if arguments["query_id"] is None:
         query: np.ndarray = arguments["query"]
         return query
-    row_id = read_integer(ID, arguments["query_id"])
+    with sharding.integers_of_shards():
+        row_id = read_integer(ID, arguments["query_id"])
     statement = " UNION ALL ".join(_row_statement(arguments, shard, row_id) for shard in shards)
     (_, vectors), rows = run(shards, statement, ("id", "vector"), arguments["table_name"], report)
     if rows != 1:

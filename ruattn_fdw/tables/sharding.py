@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -22,6 +23,7 @@ FIRST, MOST = 64, 16384
 """Rows of the first batch, and of the longest."""
 QUERIES, FLOATS = 256, 1 << 18
 """Queries that shards are asked together, at most, and numbers in their vectors."""
+INTEGERS = "Give the rows integers that are unique over all shards, and name them as id_column."
 
 
 def settle(arguments: Arguments, schemas: Sequence[str], table: Table) -> tuple[Mechanism, list[Shard]]:
@@ -69,8 +71,18 @@ def _check_ids(arguments: Arguments) -> None:
         raise AttentionError(
             f"the ids of shards are integers, those of this table have type {id_type}",
             sqlstate=NOT_SUPPORTED,
-            hint="Give the rows integers that are unique over all shards, and name them as id_column.",
+            hint=INTEGERS,
         )
+
+
+@contextmanager
+def integers_of_shards() -> Iterator[None]:
+    """Say of ids that are no integers what ids shards have."""
+    try:
+        yield
+    except AttentionError as error:
+        error.hint = INTEGERS
+        raise
 
 
 def passed_on(arguments: Arguments, table: Table, names: Mapping[str, str]) -> list[Condition]:
@@ -83,9 +95,9 @@ def passed_on(arguments: Arguments, table: Table, names: Mapping[str, str]) -> l
         parameter, value = table.parameter(theirs), arguments[ours]
         left = theirs == "num_heads" and arguments["model"] is not None and not arguments.is_given(ours)
         if parameter is not None and value is not None and not left:
-            value = (
-                as_ids(None, value) if theirs == "candidates" and not isinstance(value, Unknown) else value
-            )
+            if theirs == "candidates" and not isinstance(value, Unknown):
+                with integers_of_shards():
+                    value = as_ids(None, value)
             found.append(Condition(theirs, parameter.type, value))
     return found
 

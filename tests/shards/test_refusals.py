@@ -235,10 +235,20 @@ def test_a_shard_that_lost_the_row_of_the_query_is_named(cluster: Cluster, failu
         cluster.shards["s2"].execute("ALTER TABLE docks RENAME TO docs")
 
 
-def test_the_id_of_a_query_that_is_no_integer(cluster: Cluster, failure: Failure) -> None:
+@pytest.mark.parametrize(
+    ("columns", "asked"),
+    [
+        ("query_id uuid", "query_id = md5('7')::uuid"),
+        ("query attention_vector, candidates uuid[]", f"{QUERY} AND candidates = ARRAY[md5('7')::uuid]"),
+    ],
+)
+def test_ids_that_are_no_integers(cluster: Cluster, failure: Failure, columns: str, asked: str) -> None:
     declared = "operation 'mha_search', table_name 'public.docs', options '{\"shards\": [\"s1\"]}'"
+    own = f"CREATE FOREIGN TABLE own (score real, {columns}) SERVER ruattn OPTIONS ({declared})"
     with cluster.db.transaction(force_rollback=True):
-        own = f"CREATE FOREIGN TABLE own (score real, query_id uuid) SERVER ruattn OPTIONS ({declared})"
         cluster.db.execute(own.encode())
-        error = failure(cluster.db, "SELECT * FROM own WHERE query_id = md5('7')::uuid")
-    assert (error.sqlstate, "bigint" in said(error)) == ("22023", True)
+        error = failure(cluster.db, f"SELECT * FROM own WHERE {asked}")
+    assert (str(error.sqlstate)[:3], "integers that are unique over all shards" in said(error)) == (
+        "220",
+        True,
+    )
