@@ -14,6 +14,7 @@ from tests.fuzz.forms import Form
 from tests.fuzz.pieces import Piece, literal, quoted
 from tests.fuzz.query import Clause, Query
 from tests.fuzz.shards import ALL, WITHOUT_ANSWER
+from tests.fuzz.world import ROLE
 
 SHARDS, SHARD = "shards", "shard"
 SCHEMAS: tuple[Any, ...] = (
@@ -52,6 +53,8 @@ def over_shards(random: Random, query: Query) -> Query:
         return as_shard(random, query)
     if random.random() < 0.97:
         query = relation_with_schema(query)
+    if random.random() < 0.06:
+        query = as_reader(random, query)
     if random.random() < 0.15:
         query = replace(query, clauses=tuple(in_blocks(clause) for clause in query.clauses))
     if random.random() < 0.5:
@@ -92,6 +95,15 @@ def as_shard(random: Random, query: Query) -> Query:
         )
         query = replace(query, clauses=tuple(clauses))
     return with_option(replace(query, targets="count(*)", order="", limit=""), SHARD, asked, empties=True)
+
+
+def as_reader(random: Random, query: Query) -> Query:
+    """The query by a role that may not read all, some of it about what it may not."""
+    relation = Piece(quoted(f"public.{random.choice(['ruled', 'secret', 'shown', 'guarded', 'documents'])}"))
+    clauses = tuple(
+        replace(c, value=relation) if c.column == query.table.sharded else c for c in query.clauses
+    )
+    return replace(query, clauses=clauses, settings=(*query.settings, f"role = {ROLE}"))
 
 
 def relation_with_schema(query: Query) -> Query:
