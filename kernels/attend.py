@@ -161,9 +161,8 @@ def _softmax_over(mechanism: Mechanism, problem: Problem, query: Floats, rows: R
             row = row if rows is None else int(rows[row])
             raise overflow(f"the logit of query and row {row}", query, keys[row], row=row)
         exact = Exact(mechanism, problem)
-        seen = np.arange(len(keys)) if rows is None else rows
         return weigh_logits(
-            mechanism, problem.options, fast_logits, slack, seen, exact, problem.normaliser, checkpoint
+            mechanism, problem.options, fast_logits, slack, rows, exact, problem.normaliser, checkpoint
         )
 
 
@@ -172,20 +171,22 @@ def weigh_logits(
     options: Options,
     fast_logits: F32,
     slack: F32,
-    seen: Rows,
+    seen: Rows | None,
     exact: Callable[[Rows], F64],
     normaliser: F64 | None,
     checkpoint: Checkpoint,
 ) -> Weights:
-    """Weights of the keys at the indexes `seen` from float32 logits (H, n), off by at most slack (n,).
+    """Weights of the keys at the indexes `seen`, None for all, from float32 logits (H, n).
 
-    exact gives float64 logits by index. Call it under np.errstate: what overflows here has been seen to.
+    These are off by at most slack (n,). exact gives float64 logits by index. Call it under np.errstate: what
+    overflows here has been seen to.
     """
     coarse = max(fast_logits.max(), -fast_logits.min()) > COARSE
-    logits = exact(seen) if coarse else fast_logits
+    n = fast_logits.shape[1]
+    logits = exact(np.arange(n) if seen is None else seen) if coarse else fast_logits
     weights = np.empty_like(logits)
     state = mechanism.normalise(logits, weights, options, checkpoint)
-    whole = _finish(state, logits, weights, lambda places: exact(seen[places]), normaliser)
+    whole = _finish(state, logits, weights, exact if seen is None else lambda p: exact(seen[p]), normaliser)
     slack += np.float32(EPS32) * (2 * np.abs(state.maximum).max() + 16)
     head_scores = weights.astype(np.float32, copy=False)
     logit = _mean(logits).astype(np.float32, copy=False)
@@ -215,8 +216,10 @@ def _finish(
 def _heaviest(state: State, exponentials: Floats) -> Rows:
     """The keys of the largest mean weight."""
     score = (1 / state.total).astype(exponentials.dtype) @ exponentials
-    first = max(0, len(score) - HEAVY)
-    return np.argpartition(score, first)[first:]
+    count = min(HEAVY, len(score))
+    least = np.partition(score, len(score) - count)[len(score) - count]
+    heavier = np.flatnonzero(score > least)
+    return np.concatenate([heavier, np.flatnonzero(score == least)[: count - len(heavier)]])
 
 
 def _factors(state: State, whole: State) -> F32:

@@ -21,13 +21,12 @@ def weigh(problem: SetProblem) -> Weights:
     with np.errstate(all="ignore"):
         logits, slack = _score_rows(problem)
         exact = _Exact(problem)
-        everything = np.arange(len(problem.sets))
         return weigh_logits(
             MECHANISM,
             problem.options,
             logits,
             slack,
-            everything,
+            None,
             exact,
             problem.normaliser,
             problem.checkpoint,
