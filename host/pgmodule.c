@@ -324,6 +324,13 @@ module_setting(PyObject *self, PyObject *args)
 	return NULL;
 }
 
+static PyObject *
+module_give_back_memory(PyObject *self, PyObject *unused)
+{
+	host_give_back_memory();
+	return Py_NewRef(Py_None);
+}
+
 /* ---- the module ---- */
 
 static PyMethodDef methods[] = {
@@ -360,6 +367,7 @@ static PyMethodDef methods[] = {
 	{"setting", module_setting, METH_VARARGS, "setting(name) -> value of ruattn_fdw.<name>; max_memory in bytes"},
 	{"map_file", host_map_file, METH_VARARGS, "map_file(fd, size, writable) -> Mapping, shared with all who map the file"},
 	{"crc32c", host_crc32c, METH_VARARGS, "crc32c(*buffers) -> int, of their bytes one after the other"},
+	{"give_back_memory", module_give_back_memory, METH_NOARGS, "give back to the system what malloc keeps of freed memory"},
 	{NULL, NULL, 0, NULL},
 };
 

@@ -179,14 +179,19 @@ class _Selection:
         """The answers of the block; None where too many keys are alike to be told apart here."""
         tile = np.empty((1, len(self._many), KEYS), np.float32)
         for start in range(0, len(self._keys), KEYS):
-            block = self._keys[start : start + KEYS]
-            part = tile[:, :, : len(block)]
-            self._many.products(block, part)
-            self._select(part[0], start)
+            self._select(self._products(start, tile), start)
             if self._kept > self._most and not self._prune():
                 return None
             self._checkpoint()
         return self._finish(normaliser)
+
+    def _products(self, start: int, tile: F32) -> F32:
+        """The products (m, c) with the keys from an index on, as many as a tile (1, m, KEYS) has room for."""
+        block = self._keys[start : start + KEYS]
+        part = tile[:, :, : len(block)]
+        self._many.products(block, part)
+        products: F32 = part[0]
+        return products
 
     def _threshold(self) -> F32:
         result: F32 = self._best.min(axis=1) - 2 * self._slack

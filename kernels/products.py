@@ -16,6 +16,9 @@ from .softmax import State, merge
 _TABLE_BYTES = 2 * 1024 * 1024
 """Weights of a block of queries and a block of keys, the sums of which are kept, not the weights."""
 
+_KEYS = 16384
+"""Keys of a block at most: few queries with all keys would make a table as large as the keys are many."""
+
 _QUERIES = 256
 """Queries of a block: enough for matrix products at full speed."""
 
@@ -35,7 +38,7 @@ def states(
     dtype = np.float32 if single else np.float64
     for start in range(0, len(queries), _QUERIES):
         many = ManyQueries(settings, queries[start : start + _QUERIES], dtype)
-        step = max(1, _TABLE_BYTES // (np.dtype(dtype).itemsize * heads * len(many)))
+        step = min(_KEYS, max(1, _TABLE_BYTES // (np.dtype(dtype).itemsize * heads * len(many))))
         table = np.empty((heads, len(many), min(step, n)), dtype)
         parts = (
             _of_some_keys(
@@ -58,7 +61,7 @@ def _of_some_keys(
 ) -> State:
     """The same of one block of queries over a slice of the keys; table: memory for logits or kernels."""
     weights, width = table[:, :, : some.stop - some.start], keys.shape[1]
-    for span in spans(weights.shape[2], 4 * width):
+    for span in spans(weights.shape[2], table.itemsize * width):
         block = keys[some.start + span.start : some.start + span.stop]
         many.products(block.astype(table.dtype, copy=False), weights[:, :, span])
         checkpoint()
@@ -95,7 +98,7 @@ def summed(heads: int, table: Floats, values: KeySet, first: int) -> Floats:
     Values in a copy that all share stay there.
     """
     output = np.zeros((*table.shape[:2], values.shape[1] // heads), table.dtype)
-    for span in spans(table.shape[2], 4 * values.shape[1]):
+    for span in spans(table.shape[2], table.itemsize * values.shape[1]):
         block = values[first + span.start : first + span.stop]
         output += table[:, :, span] @ by_head(heads, block, table.dtype)
     return output

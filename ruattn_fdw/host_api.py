@@ -189,6 +189,9 @@ class Host(Protocol):
     def crc32c(self, *buffers: Any) -> int:
         """The checksum of all their bytes."""
 
+    def give_back_memory(self) -> None:
+        """Let the system have what was freed."""
+
 
 BUNDLED, MULTICORN = "_ruattn_host", "ruattn_fdw.multicorn.host"
 
@@ -400,3 +403,8 @@ def map_file(fd: int, size: int, writable: bool) -> FileMapping:
 def crc32c(*buffers: Any) -> int:
     """The CRC-32C of the bytes of contiguous buffers, one after the other."""
     return host().crc32c(*buffers)
+
+
+def give_back_memory() -> None:
+    """Give back to the system what malloc keeps of memory that was freed."""
+    host().give_back_memory()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ruattn_fdw.kernels.arrays import spans
+
 _PAGES = 1 << 16
 
 
@@ -40,8 +42,9 @@ def places_of(tids: np.ndarray, addresses: np.ndarray) -> np.ndarray:
     # most tids are on pages that none of these addresses is on
     wanted = np.zeros(_PAGES, bool)
     wanted[_page(addresses)] = True
-    near = np.flatnonzero(wanted[_page(tids)])
-    return near[np.isin(tids[near], addresses)]
+    near = [span.start + np.flatnonzero(wanted[_page(tids[span])]) for span in spans(len(tids), 16)]
+    places = np.concatenate([np.empty(0, np.intp), *near])
+    return places[np.isin(tids[places], addresses)]
 
 
 def _page(tids: np.ndarray) -> np.ndarray:

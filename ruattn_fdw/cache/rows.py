@@ -21,11 +21,12 @@ from ruattn_fdw.cache.build import NoCopyError, Wanted, bring_up_to_date, exists
 from ruattn_fdw.cache.coded import CodedRows, ascending, coded_rows
 from ruattn_fdw.cache.copy import NULL, Copy
 from ruattn_fdw.cache.indexed import IndexedCopy
-from ruattn_fdw.cache.kept import KEPT, Kept
+from ruattn_fdw.cache.kept import KEPT, MOST_ROWS, Kept
 from ruattn_fdw.cache.matrix_file import MatrixFile
 from ruattn_fdw.cache.reader import OtherWidthError, Reader
 from ruattn_fdw.cache.versions import Versions, selected, shown, walked
 from ruattn_fdw.host_api import IndexInfo
+from ruattn_fdw.kernels.arrays import spans
 from ruattn_fdw.kernels.ids import SomeIds
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.report import Report
@@ -90,7 +91,7 @@ def _read(begun: _Search | None, source: Source, ids: np.ndarray | str | None, r
         return afresh.select_rows(source, ids)
     report.cache(source.name, used.how, used.file, used.instead)
     assert isinstance(used.rows, Rows)
-    return used.rows if ids is None else used.rows.take(np.flatnonzero(np.isin(used.rows.ids[:], ids)))
+    return used.rows if ids is None else used.rows.take(_with_ids(used.rows, ids))
 
 
 def explained(source: Source) -> list[tuple[str, object]]:
@@ -214,6 +215,10 @@ class _Search:
         rows = None if kept is None else kept.rows_of(copy, entries, nulls)
         rows = _assembled(copy, slots[slots >= 0], nulls) if rows is None else rows
         KEPT.put(name, Kept(copy, b"" if self._by_query else snapshot, rows, entries))
+        if len(entries) > MOST_ROWS:
+            # what led to the rows is larger than they are, and lies where the search does not use it
+            del versions, slots
+            host_api.give_back_memory()
         return Use(rows, use, copy.file)
 
     def _versions(self) -> Versions:
@@ -266,6 +271,12 @@ class _Search:
 def _file_name(*about: object) -> str:
     """The name of the file of a copy, which tells nobody anything."""
     return _digest(repr(about).encode())[:8].hex()
+
+
+def _with_ids(rows: Rows, ids: np.ndarray | str) -> np.ndarray:
+    """The indexes of the rows with one of these ids, by parts of the rows."""
+    found = [span.start + np.flatnonzero(np.isin(rows.ids[span], ids)) for span in spans(len(rows), 32)]
+    return np.concatenate([np.empty(0, np.intp), *found])
 
 
 def _behind(view: Source, oid: int, columns: Sequence[str]) -> Source:
