@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Checkpoint, Floats, Rows, spans
+from .arrays import F64, Checkpoint, Floats, Rows, spans
+
+T = TypeVar("T")
 
 Key = Floats | npt.NDArray[np.int64]
 
@@ -48,3 +51,36 @@ def _groups(values: Key, checkpoint: Checkpoint) -> list[Rows]:
         group[span] = below + np.searchsorted(bounds, values[span], side="right")
     ends = np.cumsum(np.bincount(group, minlength=2 * len(bounds) + 1))
     return np.split(np.argsort(group, kind="stable"), ends[:-1])
+
+
+def median(parts: Sequence[F64], checkpoint: Checkpoint) -> float:
+    """The median of numbers of no less than 0 in parts of cache size, some of which are not empty."""
+    count = sum(len(part) for part in parts)
+    lower = _of_rank(parts, (count - 1) // 2, checkpoint)
+    if count % 2 or sum(int((part <= lower).sum()) for part in _each(parts, checkpoint)) > count // 2:
+        return lower
+    upper = min(float(part[part > lower].min(initial=np.inf)) for part in _each(parts, checkpoint))
+    return (lower + upper) / 2
+
+
+def _of_rank(parts: Sequence[F64], rank: int, checkpoint: Checkpoint) -> float:
+    """The number that stands at a rank, from 0, found by 16 of its bits after the other.
+
+    Numbers of no less than 0 are in the order of their bits.
+    """
+    bits = [part.view(np.int64) for part in parts]
+    for shift in (48, 32, 16, 0):
+        counts = np.zeros(65536, np.int64)
+        for part in _each(bits, checkpoint):
+            counts += np.bincount(part >> shift & 65535, minlength=65536)
+        ends = np.cumsum(counts)
+        digit = int(np.searchsorted(ends, rank, side="right"))
+        rank -= int(ends[digit] - counts[digit])
+        bits = [part[part >> shift & 65535 == digit] for part in _each(bits, checkpoint)]
+    return float(np.concatenate(bits)[:1].view(np.float64)[0])
+
+
+def _each(parts: Sequence[T], checkpoint: Checkpoint) -> Iterator[T]:
+    for part in parts:
+        checkpoint()
+        yield part

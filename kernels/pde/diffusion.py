@@ -9,10 +9,8 @@ nothing but rounding of a key far from all others.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -26,20 +24,16 @@ from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Problem
 from ..softmax import plain_softmax
+from ..sorting import median
+from ..topology.neighbours import largest
 from ..weights import Weights, settled
+from .walks import LONGEST_WALK, SparseMatrix, Step, walked
 
 Flow = Callable[[F64, float, Checkpoint], F64]
 """Logits (H, n) and a time t >= 0 -> logits (H, n) after it."""
 
-_WALKED = 400.0
-"""Time that walks are followed in one go: exp(-t) must be a number, and t + 10 sqrt(t) + 30 steps few."""
-
 _DENSE_ROWS, _SPARSE_ROWS = 1024, 4096
 """Rows at most where none are given: one factorisation of so many cannot be interrupted."""
-
-
-_STEP = 16.0
-"""Time, times the norm of the Laplacian, that a sparse flow is followed in one go."""
 
 _LONGEST = 1000.0
 """Time at most where the flow is followed step by step, which takes the longer the more time passes."""
@@ -58,7 +52,7 @@ def weigh(problem: Problem) -> Weights:
         )
     start = exact_logits(MECHANISM, replace(problem, temperature=1.0))
     form, t = str(options["laplacian"]), float(options["t"])
-    spectral = knn is None and (form != "random_walk" or t > _WALKED)
+    spectral = knn is None and (form != "random_walk" or t > LONGEST_WALK)
     fit = _SPARSE if knn is not None else _SPECTRAL if spectral else _WALK
     flow = fit.of(problem.keyset, options["bandwidth"], form, knn, checkpoint=problem.checkpoint)
     logits = flow(start, t, problem.checkpoint) / problem.temperature
@@ -69,8 +63,8 @@ def weigh(problem: Problem) -> Weights:
 
 def _walk(keys: F32, bandwidth: float | None, form: str, knn: None, checkpoint: Checkpoint) -> Flow:
     """Along walks over all keys."""
-    steps = _steps(_affinities(keys, bandwidth, checkpoint))
-    return lambda logits, t, checkpoint: _walked(logits, steps, t, checkpoint)
+    step = _step(_affinities(keys, bandwidth, checkpoint))
+    return lambda logits, t, checkpoint: walked(logits, step, t, checkpoint)
 
 
 def _spectral(keys: F32, bandwidth: float | None, form: str, knn: None, checkpoint: Checkpoint) -> Flow:
@@ -82,68 +76,59 @@ def _spectral(keys: F32, bandwidth: float | None, form: str, knn: None, checkpoi
     matrix, scale = _laplacian(affinities, form)
     checkpoint()
     values, vectors = np.linalg.eigh(matrix)
-    steps = _steps(affinities) if form == "random_walk" else None
+    step = _step(affinities) if form == "random_walk" else None
 
     def flow(logits: F64, t: float, checkpoint: Checkpoint) -> F64:
-        first = t if steps is None else t - _WALKED
+        first = t if step is None else t - LONGEST_WALK
         result: F64 = ((logits * scale) @ vectors * np.exp(-first * values)) @ vectors.T / scale
-        return result if steps is None else _walked(result, steps, _WALKED, checkpoint)
+        return result if step is None else walked(result, step, LONGEST_WALK, checkpoint)
 
     return flow
 
 
 def _sparse(keys: F32, bandwidth: float | None, form: str, knn: int, checkpoint: Checkpoint) -> Flow:
-    """By the action of the exponential of a Laplacian that has edges between nearest keys only.
+    """Along walks over nearest keys: each form is a rate times I - P, where P has no negative element."""
+    graph = _near(_affinities(keys, bandwidth, checkpoint), knn, checkpoint)
+    degrees, ones = graph.times(np.ones((len(keys), 1)), checkpoint)[:, 0], np.ones(len(keys))
+    alone = degrees == 0
+    safe, rate = np.where(alone, 1, degrees), 1.0
+    if form == "random_walk":
+        graph.scale(1 / safe, ones, alone, checkpoint)
+    elif form == "symmetric":
+        graph.scale(1 / np.sqrt(safe), 1 / np.sqrt(safe), alone, checkpoint)
+    else:
+        rate = float(safe.max())
+        graph.scale(ones / rate, ones, 1 - degrees / rate, checkpoint)
+    return lambda logits, t, checkpoint: walked(logits, graph.times, rate * t, checkpoint)
 
-    That sums a series without negative terms, as walks are.
-    """
-    from scipy.sparse import csr_array
 
-    affinities = _affinities(keys, bandwidth, checkpoint)
-    chosen = np.zeros(affinities.shape, bool)
-    for span in spans(len(keys), 8 * len(keys)):
-        near = np.argsort(-affinities[span], axis=1, kind="stable")[:, : min(knn, len(keys) - 1)]
+def _near(affinities: F64, knn: int, checkpoint: Checkpoint) -> SparseMatrix:
+    """The affinities (n, n) of two keys of which one is among the nearest of the other."""
+    n = len(affinities)
+    chosen = np.eye(n, dtype=bool)
+    for span in spans(n, 8 * n):
+        near = largest(affinities[span], min(knn, n - 1))
         np.put_along_axis(chosen[span], near, True, axis=1)
         checkpoint()
-    matrix, scale = _laplacian(np.where(chosen | chosen.T, affinities, 0), form)
-    sparse: Any = csr_array(matrix)
-    checkpoint()
-    return lambda logits, t, checkpoint: _in_steps(sparse, (logits * scale).T, t, checkpoint).T / scale
-
-
-def _in_steps(matrix: Any, state: F64, t: float, checkpoint: Checkpoint) -> F64:
-    """exp(-t M) of a state (n, H), by so many steps in time that each takes some milliseconds."""
-    from scipy.sparse.linalg import expm_multiply
-
-    steps = max(1, math.ceil(t * float(abs(matrix).sum(axis=0).max()) / _STEP))
-    for _ in range(steps):
+    parts = []
+    for span in spans(n, 8 * n):
+        either = chosen[span] | chosen[:, span].T
+        rows, columns = np.nonzero(either)
+        parts.append((either.sum(axis=1), columns, affinities[span][rows, columns]))
         checkpoint()
-        state = expm_multiply(-t / steps * matrix, state)
-    return state
+    return SparseMatrix(parts, checkpoint)
 
 
 _WALK, _SPECTRAL, _SPARSE = LastFit(_walk), LastFit(_spectral), LastFit(_sparse)
 
 
-def _steps(affinities: F64) -> F64:
-    """The probabilities P (n, n) of a walk's next step; a lone key stays where it is."""
+def _step(affinities: F64) -> Step:
+    """A walk's next step; a lone key stays where it is."""
     degrees = affinities.sum(axis=1)
     alone = degrees == 0
     steps: F64 = affinities / np.where(alone, 1, degrees)[:, None]
     steps[alone, alone] = 1
-    return steps
-
-
-def _walked(logits: F64, steps: F64, t: float, checkpoint: Checkpoint) -> F64:
-    """exp(-t (I - P)) of logits (H, n): the mean over walks, their number of steps drawn from Poisson(t)."""
-    state, share = logits.T, math.exp(-t)
-    total: F64 = share * state
-    for count in range(1, math.ceil(t + 10 * math.sqrt(t)) + 30):
-        state, share = steps @ state, share * t / count
-        total += share * state
-        checkpoint()
-    result: F64 = total.T
-    return result
+    return lambda state, checkpoint: steps @ state
 
 
 def _affinities(keys: F32, bandwidth: float | None, checkpoint: Checkpoint) -> F64:
@@ -172,9 +157,12 @@ def _distances(wide: F64, checkpoint: Checkpoint) -> F64:
 
 def _median(distances: F64, checkpoint: Checkpoint) -> float:
     """The median of the squared distances (n, n) of two keys; 0 for a key alone."""
-    pairs = np.concatenate([row[:place] for place, row in enumerate(distances)])
-    checkpoint()
-    return float(np.median(pairs)) if len(pairs) else 0.0
+    pairs = []
+    for span in spans(len(distances), 8 * len(distances)):
+        pairs.append(np.concatenate([distances[row, :row] for row in range(span.start, span.stop)]))
+        checkpoint()
+    count = sum(len(part) for part in pairs)
+    return median(pairs, checkpoint) if count else 0.0
 
 
 def _laplacian(affinities: F64, form: str) -> tuple[F64, F64]:

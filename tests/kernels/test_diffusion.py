@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -121,6 +123,21 @@ def test_a_bandwidth_that_cannot_be_squared_makes_all_keys_alike(mechanism):
 def test_more_time_than_can_be_followed_step_by_step_is_refused():
     with pytest.raises(InvalidOption, match=r"t is 1e\+06, with knn at most 1000 is allowed"):
         attend(DIFFUSION, *sample(), options={"t": 1e6, "knn": 3})
+
+
+def test_edges_to_all_keys_are_those_without_knn():
+    query, keys = sample(700)
+    every = attend(DIFFUSION, query, keys, options={"knn": 700, "t": 2.0}, num_heads=2)
+    np.testing.assert_allclose(
+        every.score, attend(DIFFUSION, query, keys, options={"t": 2.0}, num_heads=2).score, rtol=1e-6
+    )
+
+
+def test_a_cancel_gets_in_while_the_graph_is_made():
+    times = []
+    options = {"knn": 8}
+    attend(DIFFUSION, *sample(3000), options=options, checkpoint=lambda: times.append(time.thread_time()))
+    assert np.diff(times).max() < 0.1
 
 
 @pytest.mark.parametrize("t", [30.0, 1000.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ruattn_fdw.kernels.arrays import uninterrupted
-from ruattn_fdw.kernels.sorting import PIECE, in_order
+from ruattn_fdw.kernels.sorting import PIECE, in_order, median
 
 RANDOM = np.random.default_rng(3)
 MANY = 5 * PIECE
@@ -51,3 +51,18 @@ def test_what_the_checkpoint_raises_comes_out() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         in_order((RANDOM.permutation(MANY),), cancel)
+
+
+@pytest.mark.parametrize("kind", ["different", "few", "half", "equal", "near", "far"])
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 999, 1000])
+def test_the_median_is_that_of_numpy(kind: str, n: int) -> None:
+    values = {
+        "different": RANDOM.uniform(0, 9, n),
+        "few": RANDOM.integers(0, 3, n).astype(float),
+        "half": np.maximum(RANDOM.standard_normal(n), 0),
+        "equal": np.full(n, 2.5),
+        "near": 1 + RANDOM.integers(0, 5, n) * 2.0**-52,
+        "far": 10.0 ** RANDOM.integers(-300, 300, n),
+    }[kind]
+    parts = np.split(values, sorted(RANDOM.integers(0, n + 1, 4)))
+    assert median(parts, uninterrupted) == np.median(values)
