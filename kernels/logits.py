@@ -66,7 +66,10 @@ def in_float64(
     out = np.empty((heads, len(rows)))
     for span in spans(len(rows), 8 * floats):
         chosen = rows[span]
-        scorer_of(chosen).logits(keys[chosen].astype(np.float64), out[:, span])
+        try:
+            scorer_of(chosen).logits(keys[chosen].astype(np.float64), out[:, span])
+        except OutOfDomain as error:
+            raise error.at(int(chosen[error.row or 0])) from None
         checkpoint()
     return out
 

@@ -24,10 +24,14 @@ from .mechanism import weighted_sum
 from .positions import Positions
 from .products import SINGLE, by_head, states, summed
 from .softmax import State
+from .tables import entropies_of_kind, softmax_table
 from .weights import BatchWeights
 
 _ASKED = 1024
 """Queries that are put to a state at once."""
+
+_AVERAGED = 2**22
+"""Elements of values in the means that are made at once, which takes some milliseconds."""
 
 _DOUBLE = 1e6
 """Logits up to which float64 keeps weights to 1e-5 in a matrix product."""
@@ -91,9 +95,27 @@ def outputs(
     elif within_range(settings, queries, keys, _DOUBLE):
         for state in states(settings, queries, keys, held, entropy, checkpoint):
             yield _of_sums(state, entropy)
+    elif settings.mechanism.aggregate is not weighted_sum:
+        yield from _of_means(settings, queries, keys, held, entropy, checkpoint)
     else:
         for row in range(len(queries)):
             yield _of_one(settings, queries[row], keys, held, place and place(row), ids, columns, checkpoint)
+
+
+def _of_means(
+    settings: Settings, queries: Floats, keys: KeySet, values: KeySet, entropy: bool, checkpoint: Checkpoint
+) -> Iterator[Outputs]:
+    """Blocks of a mechanism whose outputs are means in a space of its own, where it also scores in float64.
+
+    What a mean takes of the values alone is computed once for a block.
+    """
+    step = max(1, _AVERAGED // (len(keys) * values.shape[1]))
+    for start in range(0, len(queries), step):
+        table, lse = softmax_table(settings, queries[start : start + step], keys, checkpoint)
+        output = _aggregated(settings, table, values)
+        found = entropies_of_kind(settings, table) if entropy else None
+        yield Outputs(output, found, np.ascontiguousarray(lse.T), np.zeros(len(output), bool))
+        checkpoint()
 
 
 def _own_values(settings: Settings, queries: Floats, keys: KeySet, checkpoint: Checkpoint) -> KeySet:
@@ -134,7 +156,7 @@ def _of_one(
     table = weights.head_scores[:, None, seen]
     lse = np.full((1, settings.heads), np.nan) if weights.lse is None else weights.lse[None]
     output = _aggregated(settings, table, KeySet(values[seen]))
-    return Outputs(output, _entropies_of_kind(settings, table), lse, np.array([not len(seen)]))
+    return Outputs(output, entropies_of_kind(settings, table), lse, np.array([not len(seen)]))
 
 
 def _of_layer(
@@ -169,7 +191,7 @@ def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet) -> Outp
     table = weights.head_scores
     lse = np.full((table.shape[1], settings.heads), np.nan)
     output = _aggregated(settings, table, values)
-    return Outputs(output, _entropies_of_kind(settings, table), lse, np.zeros(table.shape[1], bool))
+    return Outputs(output, entropies_of_kind(settings, table), lse, np.zeros(table.shape[1], bool))
 
 
 def _of_sums(state: State, entropy: bool) -> Outputs:
@@ -220,21 +242,6 @@ def finite(output: F32) -> F32:
 def _joined(output: Floats) -> F32:
     """Outputs of heads (H, b, w) side by side (b, H * w), row by row in memory as hosts read them."""
     return np.ascontiguousarray(output.transpose(1, 0, 2).reshape(output.shape[1], -1), np.float32)
-
-
-def _entropies_of_kind(settings: Settings, table: Floats) -> F64:
-    """The entropies of weights that are a distribution; NaN for others, which have none."""
-    if settings.mechanism.weight_kind == "S":
-        return np.full((table.shape[1], len(table)), np.nan)
-    return _entropies(table)
-
-
-def _entropies(table: Floats) -> F64:
-    """The entropies (b, H) of weights (H, b, n), in nats; rows of nothing have none."""
-    tiny = np.finfo(table.dtype).tiny
-    terms: Floats = table * np.log(np.maximum(table, tiny))
-    result: F64 = np.maximum(-terms.sum(axis=2, dtype=np.float64).T, 0)
-    return result
 
 
 def windows(n: int, size: int, stride: int) -> list[tuple[int, int]]:

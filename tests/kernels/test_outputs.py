@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from ordered import sample as sample_one
 from plain import PLAIN, TWINS
+from ruattn_fdw.kernels import outputs as outputs_module
 from ruattn_fdw.kernels import products
 from ruattn_fdw.kernels.arrays import BLOCK_BYTES
+from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
-from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow
+from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow, OutOfDomain
 from ruattn_fdw.kernels.keyset import KeySet
 from ruattn_fdw.kernels.outputs import outputs, windows
 from ruattn_fdw.kernels.positions import Order
@@ -107,6 +109,36 @@ def test_memory_is_that_of_a_block_not_of_all_logits(entropy):
     tracemalloc.stop()
     assert sum(map(len, blocks)) == 512
     assert peak < 4 * len(queries) * len(keys) / 10
+
+
+CURVED = ["hyperbolic", "poincare", "lorentz", "mixed_curvature"]
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize("name", CURVED)
+def test_means_of_many_queries_are_those_of_each_alone(monkeypatch, name, heads):
+    queries, keys, values = sample(size=0.1)
+    mechanism = find(name)
+    alone = [attend(mechanism, query, keys, num_heads=heads) for query in queries]
+    table = np.stack([weights.head_scores for weights in alone], axis=1).astype(np.float64)
+    by_head = (values * np.float32(0.1)).reshape(50, heads, -1).transpose(1, 0, 2)
+    settings = Settings(mechanism, 24, heads)
+    wanted = mechanism.aggregate(table, by_head, settings.options).transpose(1, 0, 2).reshape(7, 12)
+    monkeypatch.setattr(outputs_module, "_AVERAGED", 3 * 50 * 12)
+    blocks = list(outputs(settings, queries, keys, values * np.float32(0.1)))
+    assert [len(block) for block in blocks] == [3, 3, 1]
+    output, entropy, lse = joined(blocks)
+    np.testing.assert_allclose(output, wanted, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(lse, [weights.lse for weights in alone], rtol=1e-6)
+    np.testing.assert_allclose(entropy, -(table * np.log(table)).sum(axis=2).mean(axis=0), rtol=1e-5)
+
+
+def test_a_key_outside_of_the_ball_is_named_in_whatever_block_it_is():
+    queries, keys, _ = sample(n=3000, d=96, size=0.01)
+    keys[2900] = 1
+    with pytest.raises(OutOfDomain) as caught:
+        list(outputs(Settings(find("poincare"), 96), queries, keys, None))
+    assert caught.value.row == 2900
 
 
 @pytest.mark.parametrize("name", ["linear", "performer"])
