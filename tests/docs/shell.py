@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from safetensors.numpy import save_file
 from ruattn_fdw.server.hostbuild import LIBRARY
 from ruattn_fdw.server.installation import Installation
 from ruattn_fdw.server.server import Server
+from tests.serving import serving
 
 ROOT = Path(__file__).parents[2]
 Parse = Callable[[list[str]], tuple[argparse.Namespace, list[str]]]
@@ -125,16 +125,8 @@ class Shell:
 
     def serve(self, line: str) -> None:
         """A command that serves until it is interrupted; an address is the last line that it prints."""
-        # where the tests run in the background of a shell, interrupts are ignored, and so by what they start
-        words = ["env", "--default-signal=INT", *shlex.split(line)]
-        with subprocess.Popen(
-            words, cwd=self._folder, env=self._environment, stdout=subprocess.PIPE, text=True
-        ) as server:
-            assert server.stdout is not None
-            said = [server.stdout.readline(), server.stdout.readline()]
-            server.send_signal(signal.SIGINT)
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/.*\n", said[-1]), said
-        assert server.returncode == 0
+        with serving(shlex.split(line), self._folder, self._environment) as address:
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/.*\n", address)
 
     def ruattn(self, line: str) -> None:
         """A command of ours."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from ruattn_fdw.explore.server import PageServer
@@ -88,6 +89,23 @@ def test_an_error_is_shown_with_its_hint_and_goes_with_the_next_answer(ready: Op
     assert page.locator("#answer").is_hidden()
     search(page, Heads="4")
     assert page.locator("#error").is_hidden()
+
+
+def test_cancel_is_there_while_a_search_runs_and_ends_it(ready: Open, explored: str) -> None:
+    page = ready()
+    cancel = page.get_by_role("button", name="Cancel", exact=True)
+    assert cancel.is_hidden()
+    with psycopg.connect(explored) as other:
+        other.execute("LOCK documents")
+        page.get_by_role("button", name="Search", exact=True).click()
+        while not other.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
+            page.wait_for_timeout(10)
+        cancel.click()
+        page.locator("#search:enabled").wait_for()
+    assert "canceling statement due to user request" in page.get_by_role("alert").text_content()
+    assert cancel.is_hidden()
+    search(page)
+    assert page.get_by_role("status").text_content().startswith("10 rows in ")
 
 
 def test_a_search_without_a_query_asks_for_one(ready: Open) -> None:

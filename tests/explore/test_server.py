@@ -1,7 +1,5 @@
 import json
 import re
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from ruattn_fdw.cli.main import main, parser
 from ruattn_fdw.explore.server import TOKEN_HEADER, PageServer
+from tests.serving import serving
 
 Send = Callable[..., Any]
 
@@ -87,22 +86,6 @@ def test_a_port_in_use_is_named(explored: str, page: PageServer, capsys: pytest.
 
 
 def test_the_command_serves_until_it_is_interrupted(explored: str) -> None:
-    # the tests may run where the signal is ignored, as in the background of a shell, and pass that on
-    command = [
-        "env",
-        "--default-signal=INT",
-        Path(sys.executable).with_name("ruattn"),
-        "explore",
-        "--uri",
-        explored,
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            _, url = process.stdout.readline(), process.stdout.readline()
-            with urlopen(url.partition("#")[0]) as page:
-                assert b"ruattn explore" in page.read()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
-        finally:
-            process.kill()
+    command = [Path(sys.executable).with_name("ruattn"), "explore", "--uri", explored]
+    with serving(command) as address, urlopen(address.partition("#")[0]) as page:
+        assert b"ruattn explore" in page.read()
