@@ -14,6 +14,7 @@ from_file() {
   local file=${1}_FILE value
   [ -n "${!file:-}" ] || return 0
   [ -z "${!1:-}" ] || fail "$1 and $file are both set"
+  [ -r "${!file}" ] || fail "$file is ${!file}, which cannot be read"
   value=$(< "${!file}")
   export "$1=$value"
   unset "$file"
