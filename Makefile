@@ -2,7 +2,8 @@
 
 SHELL     = /bin/bash
 PG_CONFIG ?= pg_config
-RUATTN    = .venv/bin/ruattn
+# mostly .venv/bin/ruattn
+RUATTN    = "$$(python3 ruattn_fdw/server/bootstrap.py --command)"
 
 .PHONY: build demo test test-long test-container bench install lint clean
 

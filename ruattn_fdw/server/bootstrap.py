@@ -1,6 +1,7 @@
 """Make the environment of a checkout: `.venv` with the package, its host and a test server built into it.
 
     python3 ruattn_fdw/server/bootstrap.py [EXTRA ...]
+    python3 ruattn_fdw/server/bootstrap.py --command      (prints the path of its `ruattn`)
 
 Run by path, by whatever python3 is at hand, before anything is installed: the standard library only. It picks
 an interpreter that a server can embed, says what is missing with the one command that installs it, and does
@@ -122,23 +123,39 @@ def environment_folder() -> Path:
 
 
 def make_environment() -> Path:
-    """Create the environment where it is missing or broken, link ``.venv`` to it, return its interpreter."""
+    """Create the environment where it is missing or broken, link ``.venv`` to it, return its interpreter.
+
+    A ``.venv`` of another account stays: a server of that account may run on what is in it.
+    """
     folder, link = environment_folder(), CHECKOUT / ".venv"
     python = folder / "bin" / "python"
     if not (python.exists() and not faults(str(python))):
         base = pick_interpreter()
         say(f"making an environment in {folder} with {base}")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if link.is_symlink():
+        if folder == link and link.is_symlink():
             link.unlink()
         subprocess.run([base, "-m", "venv", "--clear", str(folder)], check=True)
-    if folder != link and not (link.is_symlink() and link.resolve() == folder):
-        if link.is_symlink():
-            link.unlink()
-        elif link.exists():
-            shutil.rmtree(link)
-        link.symlink_to(folder)
+    if folder != link and not (link.exists() and link.lstat().st_uid != os.geteuid()):
+        link_to(folder, link)
     return python
+
+
+def link_to(folder: Path, link: Path) -> None:
+    """Let ``link`` lead to the environment, whatever it was before."""
+    if link.is_symlink():
+        link.unlink()
+    elif link.exists():
+        shutil.rmtree(link)
+    link.symlink_to(folder)
+
+
+def command() -> str:
+    """The path of ``ruattn``: where root built it beside another account's ``.venv``, it is not in that."""
+    folder, link = environment_folder(), CHECKOUT / ".venv"
+    if link.resolve() == folder.resolve():
+        return os.path.relpath(link / "bin" / "ruattn")
+    return str(folder / "bin" / "ruattn")
 
 
 def source_files() -> list[Path]:
@@ -188,8 +205,11 @@ def main(extras: list[str]) -> None:
         install_package(python, extras)
         subprocess.run([str(python), "-m", "ruattn_fdw.server"], check=True, cwd="/")
         stamp.write_text(json.dumps(wanted))
-    say(f"ready: {os.path.relpath(CHECKOUT / '.venv' / 'bin' / 'ruattn')}")
+    say(f"ready: {command()}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["embedded"])
+    if sys.argv[1:] == ["--command"]:
+        print(command())
+    else:
+        main(sys.argv[1:] or ["embedded"])

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,6 +84,33 @@ def test_roots_environment_lies_where_the_account_can_enter(
     assert bootstrap.environment_folder().parent == bootstrap.SHARED
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert bootstrap.environment_folder() == public_folder / ".venv"
+
+
+@pytest.mark.parametrize("owner", [0, 1000])
+def test_root_leaves_the_environment_of_another_account_alone(
+    owner: int, public_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = public_folder / "shared"
+    monkeypatch.setattr(bootstrap, "CHECKOUT", public_folder / "checkout")
+    monkeypatch.setattr(bootstrap, "SHARED", shared)
+    monkeypatch.setattr(bootstrap, "faults", lambda python: [])
+    theirs = public_folder / "checkout" / ".venv"
+    theirs.mkdir(parents=True)
+    (public_folder / "checkout").chmod(0o700)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    folder = bootstrap.environment_folder()
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").touch()
+    real = Path.lstat
+
+    def owned(path: Path) -> object:
+        found = real(path)
+        return SimpleNamespace(st_mode=found.st_mode, st_uid=owner if path == theirs else found.st_uid)
+
+    monkeypatch.setattr(Path, "lstat", owned)
+    assert bootstrap.make_environment() == folder / "bin" / "python"
+    assert theirs.is_symlink() == (owner == 0)
+    assert Path(bootstrap.command()).resolve() == (folder / "bin" / "ruattn").resolve()
 
 
 def test_the_stamp_changes_with_the_sources_only(
