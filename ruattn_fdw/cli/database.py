@@ -35,7 +35,8 @@ def conninfo_of(options: argparse.Namespace) -> str:
         server = chosen(options)
         if not server.running():
             raise ServerError(
-                f"no server runs on {server.data}, and no other is named", "ruattn server start"
+                f"no server runs on {server.data}, and neither --uri nor PGHOST names another",
+                "ruattn server start",
             )
         conninfo = server.uri()
     given = {} if options.database is None else {"dbname": options.database}
@@ -65,5 +66,6 @@ def extension_schema(connection: psycopg.Connection[Any]) -> str:
     """The schema that the extension's tables are in."""
     found = connection.execute(SCHEMA).fetchone()
     if found is None:
-        raise ServerError(f'the database "{connection.info.dbname}" has no extension ruattn_fdw')
+        where = f'the database "{connection.info.dbname}"'
+        raise ServerError(f"{where} has no extension ruattn_fdw; name another with --database")
     return str(found[0])

@@ -33,8 +33,9 @@ def fit_experts(options: argparse.Namespace) -> None:
     with connect(options) as connection:
         vectors = read_vectors(connection, options.table, options.column)
         with Progress(*progress_columns()) as progress:
-            progress.add_task(f"fitting {options.experts} experts", total=None)
+            task = progress.add_task(f"fitting {options.experts} experts", total=None)
             gate = kmeans_gate(vectors, options.experts, options.seed)
+            progress.update(task, total=1, completed=1)
         _store(connection, options, "gate", gate, len(vectors))
     print(f"stored {options.name}: {len(gate)} experts of {len(vectors):,} rows")
 
@@ -45,8 +46,9 @@ def fit_routing(options: argparse.Namespace) -> None:
         vectors = read_vectors(connection, options.table, options.column)
         wanted = options.clusters or math.ceil(math.sqrt(len(vectors)))
         with Progress(*progress_columns()) as progress:
-            progress.add_task(f"fitting {wanted} clusters", total=None)
+            task = progress.add_task(f"fitting {wanted} clusters", total=None)
             centroids = kmeans.fit(vectors, wanted, options.seed, uninterrupted, spherical=True)
+            progress.update(task, total=1, completed=1)
         _store(connection, options, "centroids", centroids, len(vectors))
     print(f"stored {options.name}: {len(centroids)} clusters of {len(vectors):,} rows")
 
@@ -76,7 +78,7 @@ def _quoted(connection: psycopg.Connection[Any], table: str) -> str:
     """The relation of this name, as SQL writes it; ServerError where there is none."""
     found = connection.execute("SELECT pg_catalog.to_regclass(%s)::text", [table]).fetchall()[0][0]
     if found is None:
-        raise ServerError(f'relation "{table}" does not exist')
+        raise ServerError(f'relation "{table}" does not exist in the database "{connection.info.dbname}"')
     return str(found)
 
 

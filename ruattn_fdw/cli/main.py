@@ -12,6 +12,7 @@ import psycopg
 
 import ruattn_fdw
 from ruattn_fdw.cli import doctor, install, servers
+from ruattn_fdw.cli.choices import choices
 from ruattn_fdw.server.errors import ServerError
 from ruattn_fdw.server.installation import DEFAULT, EMBEDDED
 
@@ -27,7 +28,7 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """
     top = argparse.ArgumentParser(prog="ruattn", description="Attention as foreign tables in PostgreSQL.")
     top.add_argument("--version", action="version", version=ruattn_fdw.__version__)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = choices(top, "COMMAND")
     where = _server_options()
     _server_commands(commands.add_parser("server", help="run the embedded server"), where)
     command = commands.add_parser(
@@ -97,7 +98,7 @@ def _server_options() -> argparse.ArgumentParser:
 
 
 def _server_commands(server: argparse.ArgumentParser, where: argparse.ArgumentParser) -> None:
-    actions = server.add_subparsers(required=True, metavar="ACTION")
+    actions = choices(server, "ACTION")
     for name, run, text in (
         ("start", servers.start, START),
         ("stop", servers.stop, "stop the server"),
@@ -110,7 +111,7 @@ def _server_commands(server: argparse.ArgumentParser, where: argparse.ArgumentPa
 
 
 def _weights_commands(weights: argparse.ArgumentParser, database: argparse.ArgumentParser) -> None:
-    actions = weights.add_subparsers(required=True, metavar="ACTION")
+    actions = choices(weights, "ACTION")
 
     def add(name: str, function: str, text: str, module: str = "weights") -> argparse.ArgumentParser:
         action = actions.add_parser(name, parents=[database], help=text)

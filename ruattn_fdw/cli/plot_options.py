@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from ruattn_fdw.cli.choices import choices
 from ruattn_fdw.declaration import Parameter, Table
 from ruattn_fdw.tables.gat_search import SEARCH as GRAPH
 from ruattn_fdw.tables.mha_search import SEARCH as ROWS
@@ -24,11 +25,11 @@ def add_pictures(
     plot: argparse.ArgumentParser, where: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]
 ) -> None:
     """A sub-command for each picture."""
-    pictures = plot.add_subparsers(required=True, metavar="PICTURE", dest="picture")
+    pictures = choices(plot, "PICTURE")
 
     def add(name: str, text: str, table: Table, left_out: set[str]) -> argparse.ArgumentParser:
         command = pictures.add_parser(name, parents=[where], help=text, allow_abbrev=False)
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, picture=name)
         command.add_argument("file", type=_picture_file, help="the picture, .png or .svg")
         command.add_argument("--label", metavar="COLUMN", help=LABEL)
         for parameter in table.parameters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -118,8 +119,8 @@ def show(options: argparse.Namespace) -> None:
     """List the tensors of one set."""
     with connect(options) as connection:
         rows = connection.execute(sql.SQL(SHOW).format(weights_table(connection)), [options.name]).fetchall()
-    if not rows:
-        raise ServerError(f'there is no set "{options.name}"', "ruattn weights list")
+        if not rows:
+            raise missing(connection, options)
     table = Table("tensor", "shape", "fitted to", "stored at")
     for tensor, shape, fitted, stored in rows:
         table.add_row(tensor, " x ".join(map(str, shape)), _rows(fitted), f"{stored:%Y-%m-%d %H:%M}")
@@ -131,8 +132,17 @@ def drop(options: argparse.Namespace) -> None:
     with connect(options) as connection:
         statement = sql.SQL("DELETE FROM {} WHERE name = %s").format(weights_table(connection))
         if not connection.execute(statement, [options.name]).rowcount:
-            raise ServerError(f'there is no set "{options.name}"', "ruattn weights list")
+            raise missing(connection, options)
     print(f"dropped {options.name}")
+
+
+def missing(connection: psycopg.Connection[Any], options: argparse.Namespace) -> ServerError:
+    """The set is not in that database."""
+    database = connection.info.dbname
+    return ServerError(
+        f'there is no set "{options.name}" in the database "{database}"',
+        shlex.join(["ruattn", "weights", "list", "--database", database]),
+    )
 
 
 def _rows(fitted: int | None) -> str:

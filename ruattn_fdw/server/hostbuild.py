@@ -5,6 +5,7 @@ No PGXS: its makefiles break on a path with a space in it. The commands are plai
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -154,6 +155,8 @@ def _place(content: bytes, target: Path, mode: int) -> None:
     """Write by rename: a running backend keeps the library that it has mapped."""
     if target.exists() and target.read_bytes() == content:
         return
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         fresh.write_bytes(content)
@@ -204,10 +207,14 @@ def install(pg_config: Path, libdir: Path, sharedir: Path) -> bool:
             compile_host(pg_config, library)
         write_scripts(sharedir / "extension")
     except PermissionError as error:
-        raise ServerError(
-            f"no permission to write {error.filename}: run this as the owner of that folder"
-        ) from error
+        raise _not_ours("write", Path(error.filename)) from error
     return stale
+
+
+def _not_ours(what: str, path: Path) -> ServerError:
+    """The error of a file that another account may write or remove."""
+    folder = next(folder for folder in path.parents if folder.exists())
+    return ServerError(f"no permission to {what} {path}: run this as {folder.owner()}, who owns {folder}")
 
 
 def uninstall(libdir: Path, sharedir: Path) -> list[Path]:
@@ -217,7 +224,5 @@ def uninstall(libdir: Path, sharedir: Path) -> list[Path]:
         for path in found:
             path.unlink()
     except PermissionError as error:
-        raise ServerError(
-            f"no permission to remove {error.filename}: run this as the owner of that folder"
-        ) from error
+        raise _not_ours("remove", Path(error.filename)) from error
     return found

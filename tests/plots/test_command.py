@@ -98,7 +98,8 @@ def test_a_database_without_the_extension_is_named(
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     assert main(["plot", "heads", "picture.png", *ROWS]) == 1
-    assert capsys.readouterr().err == 'ruattn: the database "postgres" has no extension ruattn_fdw\n'
+    expected = 'ruattn: the database "postgres" has no extension ruattn_fdw; name another with --database\n'
+    assert capsys.readouterr().err == expected
 
 
 def test_an_extension_in_a_schema_of_its_own_is_found(

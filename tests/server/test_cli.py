@@ -64,6 +64,22 @@ def test_unknown_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "unrecognized arguments: --frobnicate" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "listed"),
+    [
+        ([], "put the extension into a server"),
+        (["server"], "open psql on the server"),
+        (["plot"], "the nodes that a node of a graph attends to"),
+        (["weights"], "list the tensors of a set"),
+    ],
+)
+def test_a_command_of_several_says_which_there_are(
+    command: list[str], listed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 2
+    assert listed in capsys.readouterr().err
+
+
 def test_install_names_a_pg_config_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["install", "--pg-config", "/nowhere/pg_config"]) == 1
     assert capsys.readouterr().err == "ruattn: there is no pg_config at /nowhere/pg_config\n"

@@ -117,3 +117,17 @@ def test_install_takes_out_scripts_that_no_longer_exist(
     old.touch()
     hostbuild.install(installation.pg_config, tmp_path / "lib", tmp_path / "share")
     assert not old.exists()
+
+
+def test_a_folder_of_another_account_is_named_with_its_owner(
+    sources: Path, installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "share" / "extension"
+    folder.mkdir(parents=True)
+    # root may write everywhere
+    monkeypatch.setattr("os.access", lambda path, mode: path != folder)
+    with pytest.raises(ServerError) as caught:
+        hostbuild.install(installation.pg_config, tmp_path / "lib", tmp_path / "share")
+    said = caught.value.message
+    assert said.startswith(f"no permission to write {folder}/ruattn_fdw")
+    assert said.endswith(f": run this as {folder.owner()}, who owns {folder}")

@@ -172,7 +172,9 @@ def test_a_set_is_loaded_shown_replaced_and_dropped(
     assert db.execute("SELECT count(*) FROM ruattn_weights").fetchall() == [(1,)]
     assert run("drop", "m") == "dropped m\n"
     for action in ("show", "drop"):
-        assert run(action, "m", fails=True).splitlines()[0] == 'ruattn: there is no set "m"'
+        said = run(action, "m", fails=True).splitlines()
+        assert said[0] == 'ruattn: there is no set "m" in the database "test"'
+        assert said[1] == "mend it with: ruattn weights list --database test"
 
 
 def test_shapes_are_checked_before_anything_is_stored(run: Run, tmp_path: Path) -> None:
@@ -183,7 +185,8 @@ def test_shapes_are_checked_before_anything_is_stored(run: Run, tmp_path: Path) 
 
 def test_a_database_without_the_extension_is_named(run: Run, db: psycopg.Connection[Any]) -> None:
     db.execute("DROP EXTENSION ruattn_fdw")
-    assert run("list", fails=True) == 'ruattn: the database "test" has no extension ruattn_fdw\n'
+    expected = 'ruattn: the database "test" has no extension ruattn_fdw; name another with --database\n'
+    assert run("list", fails=True) == expected
 
 
 def test_without_a_server_the_embedded_one_is_named(
@@ -192,4 +195,5 @@ def test_without_a_server_the_embedded_one_is_named(
     for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE"):
         monkeypatch.delenv(name, raising=False)
     assert main(["weights", "list", "--data", str(tmp_path)]) == 1
-    assert f"no server runs on {tmp_path}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"no server runs on {tmp_path}, and neither --uri nor PGHOST names another" in said

@@ -123,7 +123,7 @@ def test_clusters_are_those_of_the_query(db: Connection, fit: Fit) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("fit-experts", "nowhere"), 'relation "nowhere" does not exist'),
+        (("fit-experts", "nowhere"), 'relation "nowhere" does not exist in the database "test"'),
         (("fit-experts", "points", "--column", "id"), '"id" is no vector column of points; say which with'),
         (("fit-experts", "empty"), "empty.v has no vectors"),
         (("fit-experts", "ragged"), "ragged.v has vectors of 1 and 2 dimensions"),
