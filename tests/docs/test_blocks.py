@@ -26,7 +26,10 @@ DOCUMENTS = [
 BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {
     "CONTRIBUTING.md": {"": "a list of folders", "python": "test_worked_example.py"},
-    "README.md": {"docker": "tests/container/test_documented_lines.py"},
+    "README.md": {
+        "docker": "tests/container/test_documented_lines.py",
+        "sql pgvector": "where the server has pgvector, below",
+    },
     "docs/container.md": {
         "docker": "tests/container/test_documented_lines.py",
         "dockerfile": "an image of the reader's, with models of his",
@@ -76,3 +79,10 @@ def test_every_block_answers(document: str, db: psycopg.Connection[Any], shell: 
             assert all(rows_of(db.execute(block.encode()))), block
         else:
             assert kind in ELSEWHERE.get(document, {}), f"nothing runs this:\n{block}"
+
+
+def test_blocks_with_pgvector_answer(pgvector: None, db: psycopg.Connection[Any]) -> None:
+    blocks = [block for kind, block in blocks_of((ROOT / "README.md").read_text()) if kind == "sql pgvector"]
+    assert blocks
+    for block in blocks:
+        assert all(rows_of(db.execute(block.encode())) or [0]), block

@@ -86,3 +86,15 @@ def test_the_query_of_every_hint_answers_on_the_sample(db: psycopg.Connection[An
     db.execute("CREATE TABLE links AS SELECT 1::bigint AS source, id AS target FROM documents WHERE id < 100")
     for name, handler in TABLES.items():
         assert db.execute(handler.declaration.example.encode()).fetchone() is not None, name
+
+
+def test_no_page_makes_what_another_has_made() -> None:
+    makers: dict[str, list[str]] = {}
+    for page in PAGES:
+        sql = "".join(re.findall(r"^```sql\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
+        made = set(re.findall(r"^CREATE (?:TABLE|VIEW|FOREIGN TABLE|ROLE|SCHEMA) (\w+)", sql, re.MULTILINE))
+        made |= set(re.findall(r"^INSERT INTO ruattn_weights [^;]*?\nSELECT ('\w+')", sql, re.MULTILINE))
+        for name in made - set(re.findall(r"^DROP \w+ (\w+)", sql, re.MULTILINE)):
+            makers.setdefault(name, []).append(page.name)
+    assert "'less_mean'" in makers
+    assert {name: pages for name, pages in makers.items() if len(pages) > 1} == {}
