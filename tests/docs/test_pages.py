@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from ruattn_fdw.kernels.registry import MECHANISMS
 
+import ruattn_fdw.errors
 from ruattn_fdw.tables import TABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -98,3 +99,24 @@ def test_no_page_makes_what_another_has_made() -> None:
             makers.setdefault(name, []).append(page.name)
     assert "'less_mean'" in makers
     assert {name: pages for name, pages in makers.items() if len(pages) > 1} == {}
+
+
+def test_every_sqlstate_is_listed() -> None:
+    page = (DOCS / "troubleshooting.md").read_text().partition("## Which SQLSTATEs")[2]
+    first_cells = " ".join(re.findall(r"^\| ([^|]*) \|", page, re.MULTILINE))
+    listed = set(re.findall(r"\b[0-9A-Z]{5}\b", first_cells))
+    host = Path(ruattn_fdw.__file__).parent / "host"
+    named = {name for source in host.glob("*.c") for name in re.findall(r"ERRCODE_(\w+)", source.read_text())}
+    raised = {psycopg.errors.lookup(code) for code in vars(ruattn_fdw.errors).values() if is_sqlstate(code)}
+    raised |= {getattr(psycopg.errors, class_of(name)) for name in named}
+    assert {error.sqlstate for error in raised} - listed == set()
+
+
+def is_sqlstate(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9A-Z]{5}", value) is not None
+
+
+def class_of(name: str) -> str:
+    """psycopg's name of a condition that the server's headers call ``name``."""
+    plain = "".join(word.capitalize() for word in name.split("_"))
+    return f"{plain}_" if hasattr(psycopg.errors, f"{plain}_") else plain
