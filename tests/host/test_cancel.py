@@ -18,6 +18,13 @@ COUNT = (
     "SELECT count(head_scores) FROM mha_search WHERE table_name = 'big' AND query_id = 1 AND num_heads = 16"
 )
 
+# of 4,096 rows all nearest thousand are looked for, and then the cut: little of it reads or gives out rows
+CUT = (
+    "SELECT count(score) FROM mha_search WHERE table_name = 'big' AND query_id = 1 "
+    "AND attention_type = 'mincut_gated' AND options = '{\"knn\": 1024}' "
+    "AND candidates = ARRAY(SELECT generate_series(1, 4096::bigint))"
+)
+
 
 @pytest.fixture
 def session(big: str) -> Iterator[Connection[Any]]:
@@ -48,10 +55,10 @@ def phases(session: Connection[Any]) -> dict[str, float]:
     return {"read": read / 2, "kernel": read + kernel / 2, "emit": read + kernel + emit / 2}
 
 
-def canceled(session: Connection[Any], asked: Callable[[], float]) -> float:
+def canceled(session: Connection[Any], asked: Callable[[], float], search: str = COUNT) -> float:
     """Run the search until it is canceled; the seconds from the cancel to its effect."""
     with pytest.raises(psycopg.errors.QueryCanceled) as caught:
-        session.execute(COUNT)
+        session.execute(search.encode())
     done = time.monotonic()
     assert caught.value.sqlstate == "57014"
     return done - asked()
@@ -98,6 +105,22 @@ def test_pg_cancel_backend_in_every_phase(
             thread.join()
             assert late < LATEST, phase
         assert session.execute(COUNT).fetchall() == [(ROWS,)]
+
+
+@pytest.mark.slow
+def test_statement_timeout_while_a_cut_is_sought(session: Connection[Any]) -> None:
+    took = []
+    for _ in range(2):
+        start = time.monotonic()
+        session.execute(CUT.encode())
+        took.append(time.monotonic() - start)
+    for share in (0.2, 0.6):
+        seconds = round(share * min(took), 3)
+        session.execute(f"SET statement_timeout = '{seconds}s'".encode())
+        start = time.monotonic()
+        late = canceled(session, lambda start=start, seconds=seconds: start + seconds, CUT)  # type: ignore[misc]
+        assert late < LATEST, share
+        session.execute("SET statement_timeout = 0")
 
 
 def test_a_timeout_during_the_first_search_of_a_session_leaves_it_usable(big: str) -> None:
