@@ -19,3 +19,6 @@ FROM   mha_search
 WHERE  table_name = 'packed' AND attention_type = 'max_sim' AND k = 5
        AND queries = (SELECT array_agg(embedding ORDER BY id) FROM questions)
 ORDER  BY score DESC;
+
+DROP TABLE packed;
+DROP VIEW shelves;

@@ -21,3 +21,7 @@ CREATE SCHEMA attn;
 IMPORT FOREIGN SCHEMA public LIMIT TO (documents, articles) FROM SERVER ruattn INTO attn
   OPTIONS (attention_type 'cosine', temperature '0.05');
 SELECT title, score FROM attn.articles WHERE query = (SELECT embedding FROM questions WHERE id = 9) AND k = 3;
+
+DROP SCHEMA attn CASCADE;
+DROP FOREIGN TABLE article_search;
+DROP TABLE articles;
