@@ -179,7 +179,7 @@ def install_package(python: Path, extras: list[str]) -> None:
             copy = Path(scratch, path.relative_to(CHECKOUT))
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        say(f"installing ruattn-fdw with {', '.join(extras)}")
+        say(f"installing ruattn-fdw with {', '.join(extras)}, which takes a minute")
         target = f"{scratch}[{','.join(extras)}]"
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", target]
         if subprocess.run(pip, cwd=scratch, check=False).returncode:
