@@ -20,10 +20,11 @@ Connect = Callable[..., Connection]
 
 SEED = 20
 CONNECTIONS, SECONDS = 50, 60
-WORKING = 18
+WORKING = 12
 """MiB that a session may hold of its own beyond what it does when it waits after its first search.
 
-All are in the midst of a search at any time, while two of them run: scores, addresses, rows of an answer.
+Half of it comes with the other kinds of search: pages of the postmaster's that are written to, catalogue
+caches, buffers of BLAS. And all sessions are in the midst of a search at any time, while two of them run.
 """
 TINY = "SELECT id FROM mha_search WHERE table_name = 'tiny' AND query_id = 0 AND k = 1"
 
