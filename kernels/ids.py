@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,10 +19,9 @@ class SomeIds:
     def __len__(self) -> int:
         return len(self._present)
 
-    def __getitem__(self, rows: Rows | slice) -> npt.NDArray[np.int64]:
-        """The ids of the keys at these indexes, all of them with `[:]`."""
-        ids: npt.NDArray[np.int64] = self._stored[self._present[rows]]
-        return ids
+    def __getitem__(self, rows: Rows | slice | int) -> Any:
+        """The id of a key at an index, or those (c,) at several; all of them with `[:]`."""
+        return self._stored[self._present[rows]]
 
 
 Ids = npt.NDArray[np.int64] | SomeIds

@@ -166,14 +166,14 @@ class Proof:
         near: Rows = rows[bound.of_scores(weights * np.exp(off), places) >= np.exp(least)]
         return near
 
-    def _sample(self) -> tuple[Rows, F64]:
+    def _sample(self) -> tuple[Present, F64]:
         """Some stored rows (c,), and their logits (H, c) by the finest codes."""
         count = min(_SAMPLE, self._rows)
         places = np.arange(count) * (self._rows - 1) // max(1, count - 1)
         rows, finest = stored(self._present, places), self._finer or self._bound
         return rows, finest.before.logits(rows)
 
-    def _expected(self, rows: Rows, logits: F64, usual: F64) -> float:
+    def _expected(self, rows: Present, logits: F64, usual: F64) -> float:
         """By some stored rows, the variance of the normaliser as a multiple of what it may be."""
         apart = logits - usual[:, None]
         weights = np.exp(apart)

@@ -100,5 +100,5 @@ class WithIds:
         """The indexes of the rows with this id; not by reading all ids where they are ascending."""
         if not self._ascending:
             return np.flatnonzero(self.ids[:] == row_id)
-        place = bisect_left(self.ids, row_id, key=int)
+        place = bisect_left(range(len(self)), row_id, key=lambda row: int(self.ids[row]))
         return np.arange(place, place + (place < len(self) and self.ids[place] == row_id))
