@@ -14,6 +14,7 @@ import numpy as np
 
 from ..absorbed import AbsorbedScorer
 from ..arrays import F32, F64, Checkpoint, spans
+from ..components import EPS, components
 from ..errors import InvalidOption
 from ..fits import LastFit
 from ..keyset import KeySet
@@ -65,15 +66,12 @@ def _latent_of(keys: F32 | KeySet, options: Options, checkpoint: Checkpoint) -> 
 def _fit(keys: F32, wanted: int | None, checkpoint: Checkpoint) -> Latent:
     """The principal components of keys (n, d); as many as wanted, else d/4 or their rank if that is less."""
     d = keys.shape[1]
-    products = np.zeros((d, d))
-    for span in spans(len(keys), 8 * d):
-        block = keys[span].astype(np.float64)
-        products += block.T @ block
-        checkpoint()
-    values, vectors = np.linalg.eigh(products)
-    rank = max(1, int((values > values[-1] * d * np.finfo(np.float64).eps).sum()))
+    values, principal = components(keys, 0.0, checkpoint)
+    rank = max(1, int((values > values[-1] * d * EPS).sum()))
     count = min(max(1, d // 4), rank) if wanted is None else wanted
-    directions = vectors[:, ::-1][:, :count]
+    directions = np.zeros((d, count))
+    best = principal[:, ::-1][:, :count]
+    directions[:, : best.shape[1]] = best
     latents = np.empty((len(keys), count))
     for span in spans(len(keys), 8 * d):
         np.matmul(keys[span].astype(np.float64), directions, out=latents[span])

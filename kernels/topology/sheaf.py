@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays import F32, F64, MAX32, Checkpoint, by_heads, spans
+from ..components import components
 from ..fits import LastFit
 from ..logits import check_range, overflow
 from ..mechanism import Mechanism
@@ -71,13 +72,11 @@ def _whitening_of(problem: Problem) -> F64 | None:
 def _whitening(keys: F32, checkpoint: Checkpoint) -> F64:
     """The inverse root (d, d) of the covariance of keys (n, d)."""
     mean = keys.mean(axis=0, dtype=np.float64)
-    covariance = np.zeros((keys.shape[1], keys.shape[1]))
-    for span in spans(len(keys), 8 * keys.shape[1]):
-        centred = keys[span] - mean
-        covariance += centred.T @ centred
-        checkpoint()
-    values, vectors = np.linalg.eigh(covariance / len(keys) + _RIDGE * np.eye(len(mean)))
-    result: F64 = (vectors / np.sqrt(np.maximum(values, _RIDGE))) @ vectors.T
+    values, directions = components(keys, mean, checkpoint)
+    plain = 1 / math.sqrt(_RIDGE)
+    gains = 1 / np.sqrt(np.maximum(values, 0) / len(keys) + _RIDGE) - plain
+    result: F64 = (directions * gains) @ directions.T
+    result.flat[:: len(mean) + 1] += plain
     return result
 
 
