@@ -141,7 +141,7 @@ class Attention(AttentionTable):
             checkpoint=host_api.check_interrupts,
         )
         made = (models.project_output(mechanism, block) for block in blocks)
-        share = _shown_entropy(arguments)
+        share = _shown_entropy(arguments, len(queries))
         return _emit(made, queries, asking is not None, partial(name_row, source, keys), share, report)
 
     def cost(self, arguments: Arguments) -> Cost:
@@ -240,10 +240,10 @@ def _places(
     return place
 
 
-def _shown_entropy(arguments: Arguments) -> Callable[[Outputs, int], np.ndarray | None]:
+def _shown_entropy(arguments: Arguments, queries: int) -> Callable[[Outputs, int], np.ndarray | None]:
     """What entropy is shown of a block that begins with a query: its own, or as a shard, its share of all."""
     asked = asked_as_shard(arguments)
-    normalisers = None if asked is None else normalisers_of(asked.normaliser, asked.queries or 1)
+    normalisers = None if asked is None else normalisers_of(asked.normaliser, queries)
     if normalisers is None:
         return lambda block, start: block.entropy
 

@@ -53,6 +53,12 @@ def test_a_normaliser_of_other_heads(docs: Connection) -> None:
         docs.execute(asked("attention", normaliser=[1, 2]).encode())
 
 
+def test_a_normaliser_of_other_queries(docs: Connection) -> None:
+    search = asked("attention", normaliser=[9.5]).replace("query = '{1,2}'", "query_table = 'docs'")
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="normaliser has 1 values for 3 queries"):
+        docs.execute(search.encode())
+
+
 @pytest.mark.parametrize("search", SEARCHES)
 def test_one_query_asked_as_a_block(docs: Connection, search: str) -> None:
     assert docs.execute(asked(search, queries=1).encode()).fetchall()
