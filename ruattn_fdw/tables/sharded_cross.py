@@ -36,8 +36,10 @@ def cross_shards(
     with report.timing("check"):
         mechanism, shards = sharding.settle(arguments, schemas, table)
     search = Search.of(arguments, table, shards, NAMES)
-    given = normalisers_of(arguments["normaliser"], len(queries))
     report.scored(mechanism.name, 0, len(queries))
+    if not len(queries):
+        return
+    given = normalisers_of(arguments["normaliser"], len(queries))
     for start, some in sharding.blocks(queries, arguments["k"]):
         normalisers = None if given is None else given[start : start + len(some)]
         found = find(search.by_each(some), normalisers, arguments, (), report)

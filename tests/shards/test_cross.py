@@ -35,9 +35,10 @@ def test_each_query_has_its_own_normaliser(cluster: Cluster) -> None:
     assert_alike(both(cluster, f"{CROSS} AND normaliser = '{{9.5, 8.25, 7}}' AND k = 2"))
 
 
-def test_without_a_query_there_is_no_row(cluster: Cluster) -> None:
+@pytest.mark.parametrize("more", ["", "AND normaliser = '{9, 8}'"])
+def test_without_a_query_there_is_no_row(cluster: Cluster, more: str) -> None:
     cluster.db.execute("CREATE OR REPLACE VIEW asking AS SELECT id, embedding FROM docs WHERE id < 0")
-    assert_alike(both(cluster, f"{CROSS} AND k = 2"), some=False)
+    assert_alike(both(cluster, f"{CROSS} AND k = 2 {more}"), some=False)
 
 
 @pytest.mark.parametrize("count", [3, 4, 12])
