@@ -13,7 +13,7 @@ import numpy as np
 
 from ruattn_fdw.declaration import Table
 from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
-from ruattn_fdw.kernels.merge import merge_lse, merge_outputs
+from ruattn_fdw.kernels.merge import merge_outputs
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.shard_options import own_options
@@ -95,7 +95,7 @@ def _attended(asking: Asking, arguments: Arguments, entropy: bool, report: Repor
         return dict(EMPTY)
     sharding.put_in_effect(arguments, NAMES, dict(zip(SETTLED, settled, strict=True)))
     lse = _by_shard(np.array([numbers(text) for text in texts]), oids, asking)
-    whole = merge_lse(lse)
+    whole = sharding.whole_lse(lse)
     if arguments["model"] is not None and lse.shape[-1] > 1:
         raise AttentionError(
             f"attention over shards takes no model of {lse.shape[-1]} heads",

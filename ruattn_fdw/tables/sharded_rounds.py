@@ -15,7 +15,7 @@ import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Table
-from ruattn_fdw.kernels.merge import in_doubt, is_settled, merge_lse, merge_order, reweighted
+from ruattn_fdw.kernels.merge import in_doubt, is_settled, merge_order, reweighted
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
 from ruattn_fdw.shard_options import fitting, own_options
@@ -143,7 +143,11 @@ def find(
     rows = Given.of(columns[len(SETTLED) :])
     parts = [rows.by_query(np.flatnonzero(oids == shard.oid)) for shard in living]
     lse = np.array([[numbers(texts[part[0]]) for part in of_query] for of_query in zip(*parts, strict=True)])
-    whole = np.array([merge_lse(values) for values in lse]) if given is None else fitting(given, lse.shape[2])
+    whole = (
+        np.array([sharding.whole_lse(values) for values in lse])
+        if given is None
+        else fitting(given, lse.shape[2])
+    )
     found = [
         None if search.k is None else _settled(search.k, rows, of_query, values, common)
         for *of_query, values, common in zip(*parts, lse, whole, strict=True)

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from ruattn_fdw.declaration import ANY_ID, INTEGER_TYPES, Table
-from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
+from ruattn_fdw.errors import NOT_SUPPORTED, OUT_OF_RANGE, AttentionError
 from ruattn_fdw.kernels.mechanism import Mechanism, parse_temperature
+from ruattn_fdw.kernels.merge import merge_lse
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.source.asking_shards import Question, plan_lines
 from ruattn_fdw.source.ids import as_ids
@@ -23,6 +24,8 @@ FIRST, MOST = 64, 16384
 """Rows of the first batch, and of the longest."""
 QUERIES, FLOATS = 256, 1 << 18
 """Queries that shards are asked together, at most, and numbers in their vectors."""
+LARGEST = 2.0**31
+"""Below it double precision has log-sum-exps, and so weights, to 1e-6."""
 INTEGERS = "Give the rows integers that are unique over all shards, and name them as id_column."
 
 
@@ -136,6 +139,21 @@ def blocks(queries: Rows, rows: int | None) -> Iterator[tuple[int, np.ndarray]]:
     size = queries_at_once(rows, queries.width)
     for start in range(0, len(queries), size):
         yield start, queries.keyset[start : start + size]
+
+
+def whole_lse(parts: np.ndarray) -> np.ndarray:
+    """The log-sum-exps (..., H) over all shards of those (S, ..., H) of each.
+
+    AttentionError where they are too large to tell weights: at 1e36 the sum of two weights is either of them.
+    """
+    largest = float(parts.flat[np.abs(parts).argmax()])
+    if not abs(largest) < LARGEST:
+        raise AttentionError(
+            f"a log-sum-exp of a shard is {largest:g}, too large to weigh the rows of all shards by",
+            sqlstate=OUT_OF_RANGE,
+            hint="Raise the temperature, or make the vectors shorter.",
+        )
+    return merge_lse(parts)
 
 
 def numbers(text: str) -> list[float]:

@@ -252,3 +252,17 @@ def test_ids_that_are_no_integers(cluster: Cluster, failure: Failure, columns: s
         "220",
         True,
     )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"SELECT id FROM mha_search WHERE {DOCS} AND {QUERY} AND temperature = 1e-12",
+        f"SELECT output FROM attention WHERE {DOCS} AND {QUERY} AND temperature = 1e-12",
+    ],
+)
+def test_log_sum_exps_too_large_to_tell_weights(cluster: Cluster, failure: Failure, statement: str) -> None:
+    """As double precision has them, the number of rows with the same logit is lost."""
+    assert cluster.db.execute(statement.encode()).fetchall()
+    error = failure(cluster.db, f"{statement} AND {SHARDS}")
+    assert (error.sqlstate, "too large to weigh" in said(error)) == ("22003", True)
