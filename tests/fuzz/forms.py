@@ -23,8 +23,8 @@ class Form:
 
 
 EQUALS = Form("{c} = {v}")
-MANY = Form("{c} = {v}", several=True, outer="(SELECT {v}::{t} FROM generate_series(1, 20))")
-"""Once in a query: three of them would run it 8,000 times."""
+MANY = Form("{c} = {v}", several=True, outer="(SELECT {v}::{t} FROM generate_series(1, 5))")
+"""Once in a query: each of them and each join runs it as many times again."""
 OUTER = Form("{c} = {v}", several=True, outer="(VALUES ({v}::{t}))")
 PARAMETER = Form("{c} = {v}", parameter=True)
 GOOD = (
