@@ -163,13 +163,13 @@ def judge_blame(query: Query, error: psycopg.Error) -> Failure | None:
 
 def judge_shards(query: Query, outcome: Outcome, whole: Outcome) -> Failure | None:
     """Whether shards gave what one table with all their rows gives."""
+    plain = is_plain(query, several=True)
     if outcome.error is not None:
-        refused = whole.error is None and not says_shard(outcome.error)
+        refused = plain and whole.error is None and not says_shard(outcome.error)
         text = f"{outcome.error.sqlstate} {outcome.error.diag.message_primary}"
         return Failure.of("refused", text) if refused else None
-    plain = is_plain(query, several=True)
     if whole.error is not None:
-        # where it does not run, shards are not asked whether they would refuse
+        # where it may not run, nobody is asked
         allowed = not plain or str(whole.error.sqlstate).startswith(LIMITS)
         return None if allowed else Failure.of("accepted by shards", str(whole.error.diag.message_primary))
     if plain:
