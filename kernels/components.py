@@ -17,7 +17,7 @@ def components(rows: F32, mean: F64 | float, checkpoint: Checkpoint) -> tuple[F6
     """
     n, d = rows.shape
     if n < d:
-        return _by_rows(rows - np.asarray(mean, np.float64), checkpoint)
+        return _by_rows(rows.astype(np.float64) - mean, checkpoint)
     products = np.zeros((d, d))
     for span in spans(n, 8 * d):
         block = rows[span] - np.asarray(mean, np.float64)

@@ -13,7 +13,7 @@ from tests.fuzz.twins import Rows, floats, is_close, is_tied
 NEAR = 1e-6
 """How far apart numbers may be, relative to the larger of them."""
 NEAR_ZERO = {"score": 1e-30, "head_scores": 1e-30, "entropy": 1e-5}
-"""And absolute: what is no weight is a sum, as exact as its largest terms are; logits are single precision."""
+"""And absolute: what is no weight is a sum, as exact as its largest terms are, which are single precision."""
 FEW_DIGITS = "extra_float_digits = -15"
 ORDERED = ("id", "doc_id", "logit", "head_scores")
 """What differs from row to row where scores are tied."""

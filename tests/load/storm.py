@@ -74,15 +74,21 @@ class Leftovers:
         lines = Path(f"/proc/{self._postmaster}/status").read_text().splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith("RssAnon:")))
 
-    def settled(self, before: Mapping[str, int] | None = None) -> Mapping[str, int]:
-        """What is there once all is as before, or at first once sessions are gone; or at last."""
+    def settled(self) -> Mapping[str, int]:
+        """What is there once sessions are gone; or at last."""
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            now = self.count()
-            if now == before or (before is None and now["sessions"] <= self._staying):
-                break
+        while (now := self.count())["sessions"] > self._staying and time.monotonic() < deadline:
             time.sleep(0.05)
         return now
+
+    def more_than(self, before: Mapping[str, int]) -> Mapping[str, tuple[int, int]]:
+        """What there is more of for long: how many before, and now. What was ending then may be gone."""
+        deadline = time.monotonic() + 20
+        while True:
+            more = {name: (before[name], now) for name, now in self.count().items() if now > before[name]}
+            if not more or time.monotonic() > deadline:
+                return more
+            time.sleep(0.05)
 
 
 @dataclass
