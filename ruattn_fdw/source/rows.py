@@ -66,6 +66,9 @@ class Rows(WithIds):
 
     def find(self, row_id: int | str) -> np.ndarray:
         """The indexes of the rows with this id."""
+        if not len(self):
+            # nothing tells of what kind the ids of no rows are
+            return np.empty(0, np.intp)
         if self.names is None:
             # queries of a table have ids of numpy's
             return self.places_of(int(row_id))

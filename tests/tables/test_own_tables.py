@@ -253,6 +253,14 @@ def test_integer_ids_as_text(db: Connection[Any]) -> None:
         fetch(db, "SELECT id FROM own WHERE query_id = 'x'")
 
 
+@pytest.mark.bundled
+def test_candidates_that_are_no_rows_of_ids_that_are_no_integers(db: Connection[Any]) -> None:
+    create(db, "doc uuid, query_id uuid, candidates uuid[]", OPTIONS)
+    asked = "SELECT doc FROM own WHERE query_id = md5('5')::uuid AND candidates = ARRAY[md5('{}')::uuid]"
+    assert len(fetch(db, asked.format("7"))) == 1
+    assert fetch(db, asked.format("none")) == []
+
+
 def test_ids_that_the_tables_id_cannot_show_are_an_error(db: Connection[Any], fails: Failure) -> None:
     error = fails("SELECT id FROM mha_search WHERE table_name = 'corpus' AND query = '{1,0,0,0}'")
     assert error.sqlstate == "0A000"
