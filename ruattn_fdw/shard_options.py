@@ -22,12 +22,14 @@ class Asked:
     """How a server asks this one as a shard.
 
     queries: how many query vectors stand in `query`, one after the other, each with a normaliser of its own;
-    None where it is one alone. normaliser: that of `attention`, which has no such parameter.
+    None where it is one alone. normaliser: that of `attention`, which has no such parameter. heads: their
+    number where a model has none of its own, None for this table's default.
     """
 
     name: str
     queries: int | None
     normaliser: np.ndarray | None
+    heads: int | None
 
 
 def own_options(arguments: Arguments) -> Mapping[str, Any]:
@@ -76,11 +78,26 @@ def asked_as_shard(arguments: Arguments) -> Asked | None:
             sqlstate=NOT_SUPPORTED,
             hint="Bring all servers to one version.",
         )
-    queries, normaliser = given.get("queries"), given.get("normaliser")
+    normaliser = given.get("normaliser")
+    return Asked(
+        given["name"],
+        _count("queries", given.get("queries")),
+        None if normaliser is None else _numbers("normaliser", normaliser),
+        _count("heads", given.get("heads")),
+    )
+
+
+def default_heads(arguments: Arguments) -> int | None:
+    """The number of heads that another server takes where nothing says it, None where none asks so."""
+    asked = None if arguments.table.sharded is None else asked_as_shard(arguments)
+    return None if asked is None else asked.heads
+
+
+def _count(name: str, given: object) -> int | None:
     # in Python true is an integer
-    if queries is not None and (type(queries) is not int or queries < 1):
-        raise _not_as_it_must("queries", queries, "no number of them")
-    return Asked(given["name"], queries, None if normaliser is None else _numbers("normaliser", normaliser))
+    if given is not None and (type(given) is not int or given < 1):
+        raise _not_as_it_must(name, given, "no number of them")
+    return given
 
 
 def _numbers(name: str, given: object) -> np.ndarray:

@@ -34,7 +34,8 @@ class Question:
 
     query: one vector or several (m, d), which then stand in `query` one after the other; None where the
     conditions have what is asked. queries: how many they are.
-    normaliser: given to the shard beside its name, for tables that have no such parameter.
+    normaliser: given to the shard beside its name, for tables that have no such parameter. heads: so too,
+    their number where a model has none of its own.
     """
 
     table: Table
@@ -44,6 +45,7 @@ class Question:
     query: np.ndarray | Unknown | None
     queries: int
     normaliser: Sequence[float] | None = None
+    heads: int | None = None
 
     def to(self, shard: Shard) -> str:
         """The SELECT for one shard; the number of the foreign table, its first column, tells which it is."""
@@ -52,6 +54,8 @@ class Question:
             asked["queries"] = self.queries
         if self.normaliser is not None:
             asked["normaliser"] = list(self.normaliser)
+        if self.heads is not None:
+            asked["heads"] = self.heads
         given = [*self._query(), *self.conditions]
         given += [Condition("options", "jsonb", {**self.options, "shard": asked})]
         columns = ", ".join((START, *(f"f.{name}" for name in self.columns)))

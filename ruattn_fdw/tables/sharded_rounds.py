@@ -33,7 +33,8 @@ SETTLED = ("id_column", "vector_column", "num_heads")
 class Search:
     """What the shards are asked; names: for each parameter there that of the parameter here.
 
-    query: a vector, several (m, d) that go together, or Unknown; None where the conditions have it.
+    query: a vector, several (m, d) that go together, or Unknown; None where the conditions have it. heads:
+    their number here where a model has none of its own.
     """
 
     table: Table
@@ -44,12 +45,14 @@ class Search:
     names: Mapping[str, str]
     query: Any = None
     queries: int = 1
+    heads: int | None = None
 
     @staticmethod
     def of(arguments: Arguments, table: Table, shards: Sequence[Shard], names: Mapping[str, str]) -> Search:
         """The search that these parameters mean, still without its query."""
         conditions = sharding.passed_on(arguments, table, names)
-        return Search(table, shards, conditions, own_options(arguments), arguments["k"], names)
+        heads = arguments["num_heads"] if sharding.has_heads_of_model(arguments) else None
+        return Search(table, shards, conditions, own_options(arguments), arguments["k"], names, heads=heads)
 
     def by(self, query: Any) -> Search:
         """The same with a query vector."""
@@ -76,7 +79,7 @@ class Search:
 
     def _question(self, columns: Sequence[str], more: Sequence[Condition]) -> Question:
         asked = [*self.conditions, *more]
-        return Question(self.table, columns, asked, self.options, self.query, self.queries)
+        return Question(self.table, columns, asked, self.options, self.query, self.queries, heads=self.heads)
 
 
 @dataclass(frozen=True)

@@ -96,13 +96,18 @@ def passed_on(arguments: Arguments, table: Table, names: Mapping[str, str]) -> l
     found = []
     for theirs, ours in names.items():
         parameter, value = table.parameter(theirs), arguments[ours]
-        left = theirs == "num_heads" and arguments["model"] is not None and not arguments.is_given(ours)
+        left = theirs == "num_heads" and has_heads_of_model(arguments)
         if parameter is not None and value is not None and not left:
             if theirs == "candidates" and not isinstance(value, Unknown):
                 with integers_of_shards():
                     value = as_ids(None, value)
             found.append(Condition(theirs, parameter.type, value))
     return found
+
+
+def has_heads_of_model(arguments: Arguments) -> bool:
+    """Whether a model says the number of heads, if it has one."""
+    return arguments["model"] is not None and not arguments.is_given("num_heads")
 
 
 def put_in_effect(

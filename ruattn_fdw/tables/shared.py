@@ -155,7 +155,7 @@ def settle_mechanism(
     mechanism = chosen_mechanism(arguments, operation)
     if mechanism.heads is not None and not arguments.is_given("num_heads"):
         arguments.declare("num_heads", mechanism.heads)
-    arguments.settle("num_heads", mechanism.default_num_heads)
+    arguments.settle("num_heads", shard_options.default_heads(arguments) or mechanism.default_num_heads)
     arguments.settle("temperature", mechanism.default_temperature)
     return mechanism
 

@@ -37,6 +37,19 @@ def test_a_search_ranks_by_the_shards_weights(cluster: Cluster) -> None:
     assert cluster.db.execute(statement.encode()).fetchall() == found[0]
 
 
+@pytest.mark.parametrize("mechanism", ["scaled_dot", "grouped_query"])
+def test_a_model_without_a_number_of_heads_has_the_default_of_the_table(
+    cluster: Cluster, mechanism: str
+) -> None:
+    asked = f"query_table = 'docs' AND document_table = 'public.docs' AND attention_type = '{mechanism}'"
+    columns = "query_id, doc_id, score, lse, num_heads"
+    found = both(
+        cluster, f"SELECT {columns} FROM cross_attention WHERE {asked} AND model = 'layer' AND k = 2"
+    )
+    assert {row[4] for row in found[0]} == {1}
+    assert_alike(found)
+
+
 def test_a_projection_of_the_output_needs_all_heads_at_once(
     cluster: Cluster, failure: Callable[..., psycopg.Error]
 ) -> None:

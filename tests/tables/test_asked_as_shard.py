@@ -48,6 +48,12 @@ def test_numbers_of_queries_that_are_none(docs: Connection, search: str, queries
         docs.execute(asked(search, queries=queries).encode())
 
 
+@pytest.mark.parametrize("heads", [0, True, "x", 1.5])
+def test_numbers_of_heads_that_are_none(docs: Connection, heads: object) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="says heads"):
+        docs.execute(asked("mha_search", heads=heads).encode())
+
+
 def test_a_normaliser_of_other_heads(docs: Connection) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="normaliser"):
         docs.execute(asked("attention", normaliser=[1, 2]).encode())
