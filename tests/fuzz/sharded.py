@@ -30,6 +30,7 @@ ASKED: tuple[Any, ...] = (
     NAMED,
     *({**NAMED, "queries": queries} for queries in QUERIES),
     *({**NAMED, "normaliser": normaliser} for normaliser in NORMALISERS),
+    *({**NAMED, "heads": heads} for heads in (1, 2, 3, 0, "x", 2**70)),
     *({**NAMED, "queries": 2, "normaliser": [1, 2]}, {**NAMED, "version": "0.0.1"}, {**NAMED, "version": 1}),
     *({"name": "s1"}, {"name": 1}, {}, "s1", 1, [], True),
 )
