@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Parameter, Result, SourceRow, Table
 from ruattn_fdw.errors import INVALID_OPTION, AttentionError, choices, nearest
-from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.host_records import ColumnInfo
 from ruattn_fdw.parameters import OPERATION
 from ruattn_fdw.source.relation import SET_KINDS, TEXT_KINDS, VECTOR_KINDS
 from ruattn_fdw.source.rows import quote

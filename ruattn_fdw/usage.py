@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from ruattn_fdw import host_api
 from ruattn_fdw.cache import folder
 from ruattn_fdw.errors import IO_ERROR, NOT_SUPPORTED, AttentionError
+from ruattn_fdw.host_protocol import FileMapping
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.batch import Batch
 
@@ -134,7 +135,7 @@ class Usage:
 
     def __init__(self) -> None:
         self._fd = -1
-        self._mapping: host_api.FileMapping | None = None
+        self._mapping: FileMapping | None = None
         self._memory: Any = None
 
     def add(self, key: bytes, more: Sums, now: float) -> None:

@@ -25,7 +25,7 @@ from ruattn_fdw.cache.build import NoCopyError, as_mapped, create, first_look, l
 from ruattn_fdw.cache.copy import ABSENT, ENTRIES, EPOCHS, LENGTHS, NULL, Copy
 from ruattn_fdw.cache.entries import Entries, one_an_address, places_of
 from ruattn_fdw.cache.reader import ROWS, Chunk, OtherWidthError, Reader
-from ruattn_fdw.host_api import IndexInfo, IndexVersion
+from ruattn_fdw.host_records import IndexInfo, IndexVersion
 
 ATTEMPTS = 16
 MANY = 10_000

@@ -14,6 +14,7 @@ import numpy as np
 from ruattn_fdw import host_api
 from ruattn_fdw.cache import file_format, folder
 from ruattn_fdw.cache.file_format import CHUNK_ROWS, FOOTER, HEADER_SIZE, Layout, Section
+from ruattn_fdw.host_protocol import FileMapping
 
 ALLOCATED_AT_ONCE = 16 * 1024 * 1024
 TOUCHED_EVERY = 1.0
@@ -39,7 +40,7 @@ class MatrixFile:
         self._inode = (status.st_dev, status.st_ino)
         self._touched = 0.0
         self._builder: int | None = None
-        self._mapping: host_api.FileMapping | None = host_api.map_file(fd, layout.size, writable)
+        self._mapping: FileMapping | None = host_api.map_file(fd, layout.size, writable)
         self.arrays: Mapping[str, np.ndarray[Any, Any]] = dict(layout.arrays(self._mapping))
 
     @classmethod
@@ -180,7 +181,7 @@ class MatrixFile:
             self.close()
 
     @property
-    def _memory(self) -> host_api.FileMapping:
+    def _memory(self) -> FileMapping:
         if self._mapping is None:
             raise ValueError("the file is closed")
         return self._mapping

@@ -25,7 +25,7 @@ from ruattn_fdw.cache.kept import KEPT, MOST_ROWS, Kept
 from ruattn_fdw.cache.matrix_file import MatrixFile
 from ruattn_fdw.cache.reader import OtherWidthError, Reader
 from ruattn_fdw.cache.versions import Versions, selected, shown, walked
-from ruattn_fdw.host_api import IndexInfo
+from ruattn_fdw.host_records import IndexInfo
 from ruattn_fdw.kernels.arrays import spans
 from ruattn_fdw.kernels.ids import SomeIds
 from ruattn_fdw.kernels.keyset import KeySet

@@ -11,7 +11,7 @@ import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
-from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.host_records import ColumnInfo
 from ruattn_fdw.source.relation import VECTOR_KINDS, Source, names_of, no_such_column
 
 NUMBERS = {"smallint", "integer", "bigint", "real", "double precision", "numeric"}

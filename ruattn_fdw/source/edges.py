@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
-from ruattn_fdw.host_api import ColumnInfo, RelationInfo
+from ruattn_fdw.host_records import ColumnInfo, RelationInfo
 from ruattn_fdw.source.companions import Number, is_number
 from ruattn_fdw.source.ids import IdType, find_id_type
 from ruattn_fdw.source.relation import (

@@ -14,7 +14,7 @@ from ruattn_fdw.arrays import array_literal, read_integers
 from ruattn_fdw.column_types import is_array
 from ruattn_fdw.declaration import INTEGER_TYPES, Parameter
 from ruattn_fdw.errors import AttentionError
-from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.host_records import ColumnInfo
 from ruattn_fdw.kernels.ids import Ids
 from ruattn_fdw.values import read_integer
 

@@ -14,7 +14,7 @@ from ruattn_fdw.errors import (
     choices,
     nearest,
 )
-from ruattn_fdw.host_api import ColumnInfo
+from ruattn_fdw.host_records import ColumnInfo, RelationInfo
 from ruattn_fdw.source.ids import IdType, check_type, find_id_type
 
 VECTOR_KINDS = ("real[]", "double precision[]", "vector", "halfvec")
@@ -119,7 +119,7 @@ def source_of(
     )
 
 
-def find_relation(table_name: str) -> host_api.RelationInfo:
+def find_relation(table_name: str) -> RelationInfo:
     """A relation that holds rows, found as SQL finds a relation name."""
     relation = host_api.relation(table_name)
     if relation is None:
@@ -153,7 +153,7 @@ def _relation_hint(table_name: str) -> str:
     )
 
 
-def estimated_rows(relation: host_api.RelationInfo) -> float | None:
+def estimated_rows(relation: RelationInfo) -> float | None:
     """The planner's estimate, None for a relation that was never analyzed and for views."""
     return relation.reltuples if relation.reltuples >= 0 and relation.relkind in "rpm" else None
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError, choices
+from ruattn_fdw.host_records import ColumnInfo
 from ruattn_fdw.report import Report
 from ruattn_fdw.source.relation import TEXT_KINDS, Source, names_of, no_such_column, source_of
 from ruattn_fdw.source.rows import ids_and_names, read_columns, read_once, shown_ids
@@ -35,7 +35,7 @@ class TextRows:
 def resolve_texts(table_name: str, id_column: str | None, text_column: str | None, id_type: str) -> Source:
     """The source that these parameters mean, with the column of texts in place of that of vectors."""
 
-    def choose(relation_name: str, columns: Sequence[host_api.ColumnInfo], ids: str) -> str:
+    def choose(relation_name: str, columns: Sequence[ColumnInfo], ids: str) -> str:
         return _choose_text_column(relation_name, columns, text_column, ids)
 
     return source_of(table_name, id_column, id_type, choose)
@@ -64,7 +64,7 @@ def _select(source: Source, ids: np.ndarray | str | None) -> TextRows:
 
 
 def _choose_text_column(
-    relation_name: str, columns: Sequence[host_api.ColumnInfo], wanted: str | None, id_column: str
+    relation_name: str, columns: Sequence[ColumnInfo], wanted: str | None, id_column: str
 ) -> str:
     """The column of the texts: the one asked for, else the only one besides the ids that may be read."""
     texts = names_of(columns, lambda column: column.kind in TEXT_KINDS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ruattn_fdw import host_api
 from ruattn_fdw.errors import AttentionError
-from ruattn_fdw.host_api import IndexInfo
+from ruattn_fdw.host_records import IndexInfo
 from ruattn_fdw.kernels import registry
 from ruattn_fdw.kernels.errors import KernelError
 from ruattn_fdw.kernels.mechanism import Mechanism
