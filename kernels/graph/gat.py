@@ -94,17 +94,16 @@ class KnownKeys:
     def __init__(
         self, keys: F32, weights: GatWeights, slope: float, temperature: float, checkpoint: Checkpoint
     ) -> None:
-        source = folded(weights.projection, weights.source)
+        source = folded(weights.projection, weights.source) / temperature
         self._source = np.ascontiguousarray(_projected(keys, source, checkpoint).T)
-        self._target = folded(weights.projection, weights.target)
-        self._slope, self._temperature = slope, temperature
+        self._target = folded(weights.projection, weights.target) / temperature
+        self._slope = slope
 
     def __call__(self, query: F64) -> F64:
         """Query slices (H, d/H) -> logits (H, n)."""
-        sums = self._source + (query.reshape(-1) @ self._target)[:, None]
-        logits = leaky(sums, self._slope)
-        logits /= self._temperature
-        return np.asarray(logits, np.float64)
+        return np.asarray(
+            leaky(self._source + (query.reshape(-1) @ self._target)[:, None], self._slope), np.float64
+        )
 
     @property
     def nbytes(self) -> int:
@@ -113,8 +112,8 @@ class KnownKeys:
 
 
 def leaky(sums: Floats, slope: float) -> Floats:
-    """LeakyReLU (Maas et al. 2013)."""
-    result: Floats = np.where(sums > 0, sums, slope * sums)
+    """LeakyReLU (Maas et al. 2013) with a slope of 0 to 1."""
+    result: Floats = np.maximum(sums, slope * sums)
     return result
 
 
