@@ -113,6 +113,18 @@ put_batches(Tuplestorestate *store, TupleDesc desc, PyObject *batches)
 	host_checked_status(PyErr_Occurred() ? -1 : 0);
 }
 
+/* Of a function that returns records: the columns that the call names, which a call in SELECT cannot. */
+static TupleDesc
+named_columns(ReturnSetInfo *info)
+{
+	if (info->expectedDesc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a function that returns records was called where no columns are named"),
+				 errhint("Call it in FROM, and name its columns after AS.")));
+	return info->expectedDesc;
+}
+
 static void
 return_set(FunctionCallInfo fcinfo, PyObject *batches)
 {
@@ -127,7 +139,7 @@ return_set(FunctionCallInfo fcinfo, PyObject *batches)
 				 errhint("Call it in FROM.")));
 	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		desc = info->expectedDesc;
+		desc = named_columns(info);
 	info->returnMode = SFRM_Materialize;
 	info->setDesc = CreateTupleDescCopy(desc);
 	info->setResult = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);

@@ -106,6 +106,12 @@ def test_a_column_list_of_another_length_is_an_error(questions, failure):
 
 
 @pytest.mark.bundled
+def test_records_without_names_of_columns_are_an_error(questions, failure):
+    diag = failure("SELECT ruvector_cross_attention('questions', 'v', 'documents', 'embedding')")
+    assert (diag.sqlstate, diag.message_hint) == ("0A000", "Call it in FROM, and name its columns after AS.")
+
+
+@pytest.mark.bundled
 @pytest.mark.parametrize(
     ("call", "state", "message"),
     [
