@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -122,6 +123,7 @@ parse_vector(const char *text)
 		return another_element(text, &at, close) ? NULL : make_vector(items, 0);
 	do
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (count > (int) MaxArraySize / 2)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -237,6 +237,7 @@ append_elements(PyObject *values, ArrayType *array)
 	{
 		bool		repeated = nulls[i];
 
+		CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j < i && !repeated; j++)
 			repeated = !nulls[j] && datum_image_eq(items[i], items[j], byval, length);
 		if (!repeated)

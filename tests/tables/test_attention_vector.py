@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -208,3 +209,12 @@ def test_vectors_longer_than_a_page_are_kept(documents: Connection, rows: Callab
     documents.execute("INSERT INTO t SELECT array_agg(random())::real[] FROM generate_series(1, 20000)")
     documents.execute("INSERT INTO t SELECT v FROM t")
     assert rows("SELECT count(DISTINCT v), max(array_length(v::real[], 1)) FROM t") == [(1, 20000)]
+
+
+def test_a_timeout_takes_effect_while_a_long_text_is_read(documents: Connection) -> None:
+    documents.execute("CREATE TABLE long AS SELECT '[' || repeat('1,', 50000000) || '1]' AS v")
+    documents.execute("SET statement_timeout = 500")
+    begun = time.monotonic()
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        documents.execute("SELECT v::attention_vector IS NULL FROM long")
+    assert time.monotonic() - begun < 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -137,3 +138,13 @@ def test_a_parameter_that_is_an_array_takes_no_list(failure: Callable[..., Any])
     assert found.sqlstate == "0A000"
     assert found.message_primary == 'parameter "embeddings" has type real[], of which there are no arrays'
     assert found.message_hint == "Give one value, or take the values from a join."
+
+
+@pytest.mark.bundled
+def test_a_timeout_takes_effect_while_repeated_values_are_sought(documents: Connection) -> None:
+    documents.execute("SELECT FROM attention_types")
+    documents.execute("SET statement_timeout = 500")
+    begun = time.monotonic()
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        documents.execute(SEARCH.format("query_id = ANY (ARRAY(SELECT generate_series(1, 60000)))").encode())
+    assert time.monotonic() - begun < 3
