@@ -21,24 +21,33 @@ from ruattn_fdw.values import read_integer
 ID = Parameter("id", "bigint", "id of a row of the source")
 IDS = Parameter("candidates", "bigint[]", "ids of rows of the source")
 
-# an extension's type has its "=" beside it; one that somebody else has put there is not used
+# A domain is what it is over, so that no CHECK of its owner's runs. An extension's type has its "=" beside
+# it; no other is used: whoever made an enumeration, or an array of one, could have made that too.
 ID_TYPE = """
+WITH RECURSIVE through (oid) AS (
+    SELECT a.atttypid FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND a.attname OPERATOR(pg_catalog.=) $2
+    UNION ALL
+    SELECT d.typbasetype FROM through JOIN pg_catalog.pg_type d ON d.oid OPERATOR(pg_catalog.=) through.oid
+    WHERE d.typtype OPERATOR(pg_catalog.=) 'd'
+)
 SELECT pg_catalog.format_type(t.oid, -1),
-       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_operator o
-                         WHERE o.oprname OPERATOR(pg_catalog.=) '=' AND o.oprleft OPERATOR(pg_catalog.=) t.oid
-                           AND o.oprright OPERATOR(pg_catalog.=) t.oid
-                           AND o.oprnamespace OPERATOR(pg_catalog.=) t.typnamespace
-                           AND o.oprowner OPERATOR(pg_catalog.=) t.typowner)
+       CASE WHEN t.typtype OPERATOR(pg_catalog.=) 'b' AND t.typcategory OPERATOR(pg_catalog.<>) 'A'
+                 AND EXISTS (SELECT FROM pg_catalog.pg_operator o
+                             WHERE o.oprname OPERATOR(pg_catalog.=) '='
+                               AND o.oprleft OPERATOR(pg_catalog.=) t.oid
+                               AND o.oprright OPERATOR(pg_catalog.=) t.oid
+                               AND o.oprnamespace OPERATOR(pg_catalog.=) t.typnamespace
+                               AND o.oprowner OPERATOR(pg_catalog.=) t.typowner)
             THEN n.nspname ELSE 'pg_catalog' END
-FROM pg_catalog.pg_attribute a
-     JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+FROM through JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) through.oid
      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
-WHERE a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND a.attname OPERATOR(pg_catalog.=) $2
+WHERE t.typtype OPERATOR(pg_catalog.<>) 'd'
 """
 
 
 class IdType(NamedTuple):
-    """The SQL type of ids that are no integers, and the schema of its `=`."""
+    """The SQL type of ids that are no integers, of domains what they are over, and the schema of its `=`."""
 
     name: str
     equality_schema: str

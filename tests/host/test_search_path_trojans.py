@@ -98,3 +98,29 @@ def test_a_trap_that_would_be_an_operator_of_a_parameter(trapped: Connection[Any
     """)
     error = failure(trapped, SEARCH)
     assert error.sqlstate == "0A000"
+
+
+@pytest.mark.parametrize("id_type", ["trojan.watched", "trojan.listed"])
+def test_functions_of_the_type_that_ids_have(documents: Connection[Any], id_type: str) -> None:
+    """Whose table it is made the type as well, with a CHECK and a "=" that tell who runs them."""
+    documents.execute(
+        f"""
+        CREATE SCHEMA trojan;
+        CREATE FUNCTION trojan.spy(text) RETURNS boolean LANGUAGE plpgsql
+            AS 'BEGIN IF current_setting(''app.armed'', true) = ''on'' THEN RAISE ''trapped''; END IF;
+                RETURN true; END';
+        CREATE DOMAIN trojan.watched AS text CHECK (trojan.spy(value));
+        CREATE TYPE trojan.listed AS ENUM ('{{a}}', 'a');
+        CREATE FUNCTION trojan.equal({id_type}, {id_type}) RETURNS boolean LANGUAGE plpgsql
+            AS 'BEGIN RAISE ''trapped''; END';
+        CREATE OPERATOR trojan.= (FUNCTION = trojan.equal, LEFTARG = {id_type}, RIGHTARG = {id_type});
+        CREATE TABLE trojan.named (id {id_type}, v real[], w int);
+        INSERT INTO trojan.named VALUES ('{{a}}', '{{1,0}}', 7);
+        CREATE FOREIGN TABLE mine (id text, w int, query attention_vector, query_id text, candidates text[])
+            SERVER ruattn OPTIONS (operation 'mha_search', table_name 'trojan.named', num_heads '1');
+        SET app.armed = on
+    """.encode()
+    )
+    for clause in ("candidates = ARRAY['{a}']", "query_id = '{a}'"):
+        query = "" if "query_id" in clause else " AND query = '{1,0}'"
+        assert documents.execute(f"SELECT w FROM mine WHERE {clause}{query}".encode()).fetchall() == [(7,)]
