@@ -27,11 +27,15 @@ find_call_site(FunctionCallInfo fcinfo)
 	CallSite   *site;
 	PyObject   *function;
 	PyObject   *name;
+	char	   *sql_name;
 
 	if (info->fn_extra != NULL)
 		return info->fn_extra;
 	bridge = host_bridge();
-	name = host_text_to_python(get_func_name(info->fn_oid));
+	sql_name = get_func_name(info->fn_oid);
+	if (sql_name == NULL)		/* nothing is locked: dropped since the query was planned */
+		elog(ERROR, "cache lookup failed for function %u", info->fn_oid);
+	name = host_text_to_python(sql_name);
 	site = MemoryContextAllocZero(info->fn_mcxt, sizeof(CallSite));
 	function = PyObject_CallFunctionObjArgs(bridge->function, name, NULL);
 	Py_DECREF(name);

@@ -11,6 +11,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "commands/tablecmds.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -102,13 +103,21 @@ append_options(StringInfo statement, FunctionCallInfo fcinfo)
 		appendStringInfoChar(statement, ')');
 }
 
+/* Locked and checked as CREATE INDEX does it, so that its names stay what they are. */
+static Oid
+find_own_table(const char *table)
+{
+	RangeVar   *range = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(table)));
+
+	return RangeVarGetRelidExtended(range, ShareLock, 0, RangeVarCallbackOwnsRelation, NULL);
+}
+
 Datum
 ruvector_create_attention_index(PG_FUNCTION_ARGS)
 {
 	char	   *table = required_text(fcinfo, ARG_TABLE, "table_name");
 	char	   *column = required_text(fcinfo, ARG_COLUMN, "vector_column");
-	Oid			heap = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(table))),
-										NoLock, false);
+	Oid			heap = find_own_table(table);
 	Oid			schema = get_rel_namespace(heap);
 	char	   *name;
 	StringInfoData statement;
@@ -144,14 +153,14 @@ ruvector_drop_attention_index(PG_FUNCTION_ARGS)
 {
 	Oid			oid = PG_GETARG_OID(0);
 	char	   *name = get_rel_name(oid);
+	char	   *schema = get_namespace_name(get_rel_namespace(oid));
 
-	if (name == NULL || !is_attention_index(oid))
+	if (name == NULL || schema == NULL || !is_attention_index(oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an index of access method ruvector_attention",
 						name ? name : psprintf("%u", oid)),
 				 errhint("The table attention_indexes lists those that there are.")));
-	execute(psprintf("DROP INDEX %s",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)), name)));
+	execute(psprintf("DROP INDEX %s", quote_qualified_identifier(schema, name)));
 	PG_RETURN_VOID();
 }

@@ -75,6 +75,12 @@ find_relation(void *arg)
 				 errhint("Name a table that this session can read.")));
 	check_readable(facts->oid, form);
 	facts->schema = get_namespace_name(form->relnamespace);
+	if (facts->schema == NULL)	/* nothing is locked: both were dropped meanwhile */
+	{
+		ReleaseSysCache(tuple);
+		facts->oid = InvalidOid;
+		return;
+	}
 	facts->name = pstrdup(NameStr(form->relname));
 	facts->kind = form->relkind;
 	facts->rows = form->reltuples;

@@ -39,10 +39,12 @@ is_own_equality(Oid operator, Oid function)
 {
 	static bool watching = false;
 	MemoryContext before;
+	char	   *name;
 
 	if (list_member_oid(own_equalities, operator))
 		return true;
-	if (strncmp(get_func_name(function), "attention_vector_", strlen("attention_vector_")) != 0 ||
+	name = get_func_name(function); /* NULL: dropped meanwhile, with the operator */
+	if (name == NULL || strncmp(name, "attention_vector_", strlen("attention_vector_")) != 0 ||
 		!OidIsValid(getExtensionOfObject(OperatorRelationId, operator)))
 		return false;
 	if (!watching)

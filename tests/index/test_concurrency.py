@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -65,3 +66,27 @@ def test_vacuum_and_checks_amid_updates(documents: Connection, connect: Callable
     found = stats(documents)
     assert found.entries - found.dead == 3000
     assert problems(documents) == []
+
+
+def test_the_table_is_dropped_while_an_index_is_asked_for(
+    db: Connection, connect: Callable[..., Connection]
+) -> None:
+    asking = [connect() for _ in range(2)]
+    done = False
+
+    def ask(session: Connection) -> None:
+        while not done:
+            # a lost connection is none of these
+            with contextlib.suppress(psycopg.ProgrammingError, psycopg.IntegrityError, psycopg.InternalError):
+                session.execute("SELECT ruvector_create_attention_index('short', 'v')")
+
+    with ThreadPoolExecutor(len(asking)) as pool:
+        running = [pool.submit(ask, session) for session in asking]
+        try:
+            for _ in range(500):
+                db.execute("CREATE TABLE short (v real[])")
+                db.execute("DROP TABLE short")
+        finally:
+            done = True
+        for future in running:
+            future.result()
