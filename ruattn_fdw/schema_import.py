@@ -68,6 +68,10 @@ class Relation(NamedTuple):
         kinds = TEXT_KINDS if row.texts else (*VECTOR_KINDS, *SET_KINDS)
         return [c.name for c in self.columns if c.kind in kinds and c.name != self.id_column()]
 
+    def may_be_named(self) -> bool:
+        """Whether the caller may read any of it."""
+        return any(column.readable for column in self.columns)
+
     def id_column(self) -> str | None:
         """The column of its ids, if it has one that is found without being named."""
         names = [column.name for column in self.columns]
@@ -81,7 +85,7 @@ def import_schema(
 
     list_type says whether `names` are the only ones wanted (`limit to`), those not wanted (`except`), or
     nothing (`all`). options are those of every table; `operation` among them is mha_search if left out.
-    Relations that are named but cannot be imported are told of in a NOTICE.
+    Relations that are named but cannot be imported are told of in a NOTICE, to who may read a column of them.
     """
     relations = importable(server, schema, list_type, names, options)
     return [create_statement(relation, server, options) for relation in relations]
@@ -97,7 +101,7 @@ def importable(
         problem = _problem(table, relation)
         if problem is None:
             found.append(relation)
-        elif relation.readable(_row(table)) or list_type == "limit to":
+        elif relation.may_be_named() and (relation.readable(_row(table)) or list_type == "limit to"):
             host_api.notice(f"{schema}.{relation.name} is not imported", problem)
     return found
 

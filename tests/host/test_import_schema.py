@@ -168,3 +168,18 @@ def test_a_role_sees_only_what_it_could_read(db: Connection) -> None:
             db.execute("SELECT id, title FROM attn.documents WHERE query = '{1,0}'")
     finally:
         db.execute("RESET ROLE; DROP OWNED BY importer; DROP ROLE importer")
+
+
+def test_no_notice_names_what_a_role_may_not_read(db: Connection) -> None:
+    told: list[str] = []
+    db.add_notice_handler(lambda diagnostic: told.append(str(diagnostic.message_primary)))
+    db.execute("""
+        CREATE ROLE importer;
+        GRANT USAGE, CREATE ON SCHEMA attn TO importer;
+        GRANT USAGE ON SCHEMA src TO importer;
+        CREATE TABLE src.canary (v real[]);
+        SET ROLE importer;
+        IMPORT FOREIGN SCHEMA src FROM SERVER ruattn INTO attn
+    """)
+    db.execute("RESET ROLE; DROP OWNED BY importer; DROP ROLE importer")
+    assert not [text for text in told if "canary" in text]
