@@ -72,6 +72,15 @@ check_index(Relation index)
 				 errhint("Ask on the primary.")));
 }
 
+static void HOST_NORETURN
+no_such_index(Oid oid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("there is no index with OID %u", oid),
+			 errhint("The table attention_indexes lists those that there are.")));
+}
+
 /* The table is locked before its index, as DDL does. */
 static Relation
 open_index(Oid oid, Relation *heap)
@@ -82,11 +91,10 @@ open_index(Oid oid, Relation *heap)
 	*heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : NULL;
 	index = try_relation_open(oid, AccessShareLock);
 	if (index == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no index with OID %u", oid),
-				 errhint("The table attention_indexes lists those that there are.")));
+		no_such_index(oid);
 	check_index(index);
+	if (*heap == NULL)			/* who made it has committed only now, and was waited for */
+		no_such_index(oid);
 	check_privilege(RelationGetRelid(*heap));
 	return index;
 }

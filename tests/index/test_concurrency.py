@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
+import pytest
 
 from .conftest import problems, stats
 
@@ -90,3 +91,22 @@ def test_the_table_is_dropped_while_an_index_is_asked_for(
             done = True
         for future in running:
             future.result()
+
+
+@pytest.mark.parametrize("function", ["ruvector_attention_index_stats", "ruvector_attention_index_check"])
+def test_an_index_is_asked_about_that_is_still_being_made(
+    db: Connection, connect: Callable[..., Connection], function: str
+) -> None:
+    asking = connect()
+    db.execute("CREATE TABLE documents (embedding real[])")
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction():
+            db.execute("CREATE INDEX attn ON documents USING ruvector_attention (embedding)")
+            found = db.execute("SELECT 'attn'::regclass::oid").fetchall()[0]
+            asked = pool.submit(asking.execute, f"SELECT * FROM {function}(%s)".encode(), found)
+            while not db.execute(
+                "SELECT FROM pg_locks WHERE pid = %s AND NOT granted", (asking.info.backend_pid,)
+            ).rowcount:
+                assert not asked.done()
+        with pytest.raises(psycopg.errors.UndefinedObject, match="there is no index with OID"):
+            asked.result()
