@@ -23,7 +23,7 @@ class Asked:
 
     queries: how many query vectors stand in `query`, one after the other, each with a normaliser of its own;
     None where it is one alone. normaliser: that of `attention`, which has no such parameter. heads: their
-    number where a model has none of its own, None for this table's default.
+    number where a model has none of its own, None where the parameters say it.
     """
 
     name: str

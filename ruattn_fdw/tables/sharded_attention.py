@@ -37,7 +37,8 @@ EMPTY: dict[str, Any] = {"output": (None,), "entropy": (None,), "lse": (None,)}
 
 @dataclass(frozen=True)
 class Asking:
-    """What the shards are asked. query: a vector, or several (m, d) that go together."""
+    """What the shards are asked. query: a vector, or several (m, d) that go together. heads: their number
+    where a model has none of its own."""
 
     table: Table
     shards: Sequence[Shard]
@@ -45,12 +46,14 @@ class Asking:
     options: Mapping[str, Any]
     query: np.ndarray | Unknown
     queries: int
+    heads: int | None
 
     @staticmethod
     def of(arguments: Arguments, table: Table, shards: Sequence[Shard], query: Any, queries: int) -> Asking:
         """What these parameters mean for so many queries."""
         given = sharding.passed_on(arguments, table, NAMES)
-        return Asking(table, shards, given, own_options(arguments), query, queries)
+        heads = sharding.heads_beside_model(arguments)
+        return Asking(table, shards, given, own_options(arguments), query, queries, heads)
 
     def first(self) -> Question:
         """The first round: output and log-sum-exp over the rows of each."""
@@ -61,9 +64,8 @@ class Asking:
         return self._question(("entropy",), normaliser)
 
     def _question(self, columns: Sequence[str], normaliser: Sequence[float] | None = None) -> Question:
-        return Question(
-            self.table, columns, self.conditions, self.options, self.query, self.queries, normaliser
-        )
+        asked = (self.table, columns, self.conditions, self.options, self.query, self.queries)
+        return Question(*asked, normaliser, self.heads)
 
 
 def attend_shards(

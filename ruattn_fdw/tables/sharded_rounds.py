@@ -51,7 +51,7 @@ class Search:
     def of(arguments: Arguments, table: Table, shards: Sequence[Shard], names: Mapping[str, str]) -> Search:
         """The search that these parameters mean, still without its query."""
         conditions = sharding.passed_on(arguments, table, names)
-        heads = arguments["num_heads"] if sharding.has_heads_of_model(arguments) else None
+        heads = sharding.heads_beside_model(arguments)
         return Search(table, shards, conditions, own_options(arguments), arguments["k"], names, heads=heads)
 
     def by(self, query: Any) -> Search:

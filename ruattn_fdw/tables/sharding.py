@@ -110,6 +110,15 @@ def has_heads_of_model(arguments: Arguments) -> bool:
     return arguments["model"] is not None and not arguments.is_given("num_heads")
 
 
+def heads_beside_model(arguments: Arguments) -> int | None:
+    """Their number where a model that may say it does not, None where it is given or not known yet."""
+    name = arguments.known("attention_type")
+    if name is None or not has_heads_of_model(arguments):
+        return None
+    heads: int | None = arguments["num_heads"]
+    return heads or shared.find_mechanism(name, arguments.table.name).default_num_heads
+
+
 def put_in_effect(
     arguments: Arguments, names: Mapping[str, str], found: Mapping[str, Sequence[str | None]]
 ) -> None:

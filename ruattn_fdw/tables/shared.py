@@ -148,14 +148,17 @@ def settle_mechanism(
 ) -> Mechanism:
     """The mechanism, with the defaults that depend on it put in effect.
 
-    column: the parameters that name the relation and column whose attention index may declare it.
+    column: the parameters that name the relation and column whose attention index may declare it. A server
+    that asks this one as its shard says the number of heads itself, lest shards differ in it.
     """
-    if column is not None:
+    asked_heads = shard_options.default_heads(arguments)
+    if column is not None and asked_heads is None:
         declared.put_in_effect(arguments, operation, *column)
     mechanism = chosen_mechanism(arguments, operation)
-    if mechanism.heads is not None and not arguments.is_given("num_heads"):
-        arguments.declare("num_heads", mechanism.heads)
-    arguments.settle("num_heads", shard_options.default_heads(arguments) or mechanism.default_num_heads)
+    heads = mechanism.heads or asked_heads
+    if heads is not None and not arguments.is_given("num_heads"):
+        arguments.declare("num_heads", heads)
+    arguments.settle("num_heads", mechanism.default_num_heads)
     arguments.settle("temperature", mechanism.default_temperature)
     return mechanism
 

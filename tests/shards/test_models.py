@@ -50,6 +50,32 @@ def test_a_model_without_a_number_of_heads_has_the_default_of_the_table(
     assert_alike(found)
 
 
+DECLARED = "USING ruvector_attention (embedding) WITH (attention_type = 'scaled_dot', num_heads = {})"
+
+
+@pytest.mark.parametrize("heads", [(4, 4, 4), (4, 2, None)])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"SELECT id, score, lse, num_heads FROM mha_search WHERE {DOCS} AND {QUERY} AND k = 4",
+        f"SELECT entropy, lse, num_heads FROM attention WHERE {DOCS} AND {QUERY}",
+        "SELECT query_id, doc_id, score, lse, num_heads FROM cross_attention"
+        " WHERE query_table = 'docs' AND document_table = 'public.docs' AND k = 2",
+    ],
+)
+def test_indexes_of_shards_say_no_number_of_heads_for_a_model(
+    cluster: Cluster, statement: str, heads: tuple[int | None, ...]
+) -> None:
+    for shard, number in zip(cluster.shards.values(), heads, strict=True):
+        if number is not None:
+            shard.execute(f"CREATE INDEX declaring ON docs {DECLARED.format(number)}".encode())
+    try:
+        assert_alike(both(cluster, f"{statement} AND model = 'layer' AND attention_type = 'scaled_dot'"))
+    finally:
+        for shard in cluster.shards.values():
+            shard.execute("DROP INDEX IF EXISTS declaring")
+
+
 def test_a_projection_of_the_output_needs_all_heads_at_once(
     cluster: Cluster, failure: Callable[..., psycopg.Error]
 ) -> None:
