@@ -15,6 +15,7 @@ import numpy as np
 
 from ruattn_fdw import host_api
 from ruattn_fdw.declaration import Table
+from ruattn_fdw.errors import NOT_SUPPORTED, AttentionError
 from ruattn_fdw.kernels.merge import in_doubt, is_settled, merge_order, reweighted
 from ruattn_fdw.parameters import Arguments
 from ruattn_fdw.report import Report
@@ -125,9 +126,17 @@ class Given:
         heads = None if self.heads is None else self.heads[rows]
         return Found(self.ids[rows], self.score[rows], self.logit[rows], heads, whole)
 
-    def by_query(self, rows: np.ndarray) -> list[np.ndarray]:
-        """The rows of one shard cut where another query begins."""
-        return np.split(rows, np.flatnonzero(self.rank[rows] == 1)[1:])
+    def by_query(self, oids: np.ndarray, shard: Shard, queries: int) -> list[np.ndarray]:
+        """The rows of one shard, out of those of all, cut where another query begins."""
+        rows = np.flatnonzero(oids == shard.oid)
+        starts = np.flatnonzero(self.rank[rows] == 1)
+        if len(starts) != queries:
+            raise AttentionError(
+                f"{shard.label} has rows for {len(starts)} of {queries} queries",
+                sqlstate=NOT_SUPPORTED,
+                hint="Search a relation whose rows stay the same from one query to the next.",
+            )
+        return np.split(rows, starts[1:])
 
 
 def find(
@@ -144,15 +153,17 @@ def find(
     sharding.put_in_effect(arguments, search.names, dict(zip(SETTLED, columns, strict=False)))
     living = [shard for shard in search.shards if shard.oid in oids]
     rows = Given.of(columns[len(SETTLED) :])
-    parts = [rows.by_query(np.flatnonzero(oids == shard.oid)) for shard in living]
+    parts = [rows.by_query(oids, shard, search.queries) for shard in living]
     lse = np.array([[numbers(texts[part[0]]) for part in of_query] for of_query in zip(*parts, strict=True)])
     whole = (
         np.array([sharding.whole_lse(values) for values in lse])
         if given is None
         else fitting(given, lse.shape[2])
     )
+    # under a log-sum-exp that is given, weights may be more than single precision has left of them
+    k = search.k if given is None else None
     found = [
-        None if search.k is None else _settled(search.k, rows, of_query, values, common)
+        None if k is None else _settled(k, rows, of_query, values, common)
         for *of_query, values, common in zip(*parts, lse, whole, strict=True)
     ]
     left = [place for place, answer in enumerate(found) if answer is None]
@@ -175,7 +186,7 @@ def _second_round(
         asked = search.only(now).second(whole[now].reshape(-1), heads)
         columns, oids = ask(search.shards, asked, kinds, "head_scores", report)
         rows = Given.of(columns)
-        parts = [rows.by_query(np.flatnonzero(oids == shard.oid)) for shard in search.shards]
+        parts = [rows.by_query(oids, shard, len(now)) for shard in search.shards]
         for place, *of_query in zip(now, *parts, strict=True):
             yield rows.take(np.concatenate(of_query), whole[place]).best(search.k)
         size = sharding.queries_at_once(-(-len(rows.ids) // len(now)))

@@ -82,6 +82,17 @@ def test_a_given_normaliser_is_taken(cluster: Cluster) -> None:
     )
 
 
+def test_a_given_normaliser_raises_weights_that_single_precision_has_lost(cluster: Cluster) -> None:
+    """By its shard's own weights the fourth row has a score of 0."""
+    logits = [0, -1, -2, -110, -3, -4]
+    try:
+        lay_out(cluster, np.array([[x, *[0] * 7] for x in logits], np.float32))
+        asked = f"query = {literal([8**0.5, *[0] * 7])} AND num_heads = 1 AND normaliser = '{{-70}}'"
+        assert_alike(both(cluster, f"{SEARCH} AND {asked} AND k = 6"))
+    finally:
+        lay_out(cluster, some_rows())
+
+
 def test_parameters_are_shown_as_they_took_effect(cluster: Cluster) -> None:
     shown = "id, table_name, id_column, vector_column, num_heads, k, temperature, attention_type"
     assert_alike(both(cluster, f"SELECT {shown} FROM mha_search WHERE {DOCS} AND {QUERY} AND k = 3"))
