@@ -119,13 +119,16 @@ def _remote(context: str) -> str:
     return shortened
 
 
-def _blamed(shards: Sequence[Shard], message: str, error: Any) -> str | None:
+def _blamed(shards: Sequence[Shard], message: str, error: Any) -> str:
     """How the message of an error begins, as far as it is a shard's."""
+    unlike = [shard for shard in shards if f"of the row with id {shard.oid} " in message]
+    if unlike:
+        return f"{unlike[0].label} differs from another: "
     found = [shard for shard in shards if shard.is_asked_by(error.context)]
     found = found or [shard for shard in shards if f'"{shard.server}"' in message]
     if not found and error.sqlstate.startswith(CONNECTING):
         return f"one of {', '.join(shard.label for shard in shards)}: "
-    return f"{found[0].label}: " if found else None
+    return f"{found[0].label}: " if found else ""
 
 
 def plan_lines(shards: Sequence[Shard], question: Question) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from ruattn_fdw.shard_options import normalisers_of
 from ruattn_fdw.source.asking_shards import START, run
 from ruattn_fdw.source.batch import Batch
 from ruattn_fdw.source.ids import ID
-from ruattn_fdw.source.relation import resolve
+from ruattn_fdw.source.relation import Source, resolve
 from ruattn_fdw.source.rows import quote
 from ruattn_fdw.source.shards import Shard
 from ruattn_fdw.tables import sharding
@@ -37,10 +37,13 @@ def search_shards(
     with report.timing("check"):
         mechanism, shards = sharding.settle(arguments, schemas, table)
     search = Search.of(arguments, table, shards, NAMES)
+    columns: set[tuple[str, str]] = set()
     if arguments["queries"] is None:
-        search = search.by(_query(arguments, shards, report))
+        query, columns = _query(arguments, shards, report)
+        search = search.by(query)
     given = normalisers_of(arguments["normaliser"], 1)
     found = next(find(search, given, arguments, wanted, report), None)
+    _check_columns(arguments, columns)
     report.scored(mechanism.name, 0, 0 if found is None else len(found.ids))
     return iter(()) if found is None else _batches(found)
 
@@ -59,26 +62,44 @@ def _batches(found: Found) -> Iterator[Batch]:
         yield Batch(part.stop - part.start, columns)
 
 
-def _query(arguments: Arguments, shards: Sequence[Shard], report: Report) -> np.ndarray:
-    """The query vector: given, or that of the row `query_id`, wherever it lies."""
+def _query(
+    arguments: Arguments, shards: Sequence[Shard], report: Report
+) -> tuple[np.ndarray, set[tuple[str, str]]]:
+    """The query vector: given, or that of the row `query_id`, wherever it lies; and the columns of ids and
+    vectors that it was found by."""
     if arguments["query_id"] is None:
-        query: np.ndarray = arguments["query"]
-        return query
+        return arguments["query"], set()
     with sharding.integers_of_shards():
         row_id = read_integer(ID, arguments["query_id"])
-    statement = " UNION ALL ".join(_row_statement(arguments, shard, row_id) for shard in shards)
+    sources = [_imported(arguments, shard) for shard in shards]
+    statement = " UNION ALL ".join(
+        _row_statement(source, shard, row_id) for source, shard in zip(sources, shards, strict=True)
+    )
     (_, vectors), rows = run(shards, statement, ("id", "vector"), arguments["table_name"], report)
     if rows != 1:
         raise AttentionError(
             f"query_id {row_id} is in {rows} rows with a vector of {arguments['table_name']} over all shards",
             hint="Name a row that is there once, or give the vector as query.",
         )
-    vector: np.ndarray = np.asarray(vectors)[0]
-    return vector
+    return np.asarray(vectors)[0], {(source.id_column, source.vector_column) for source in sources}
 
 
-def _row_statement(arguments: Arguments, shard: Shard, row_id: int) -> str:
-    """The SELECT of one row's vector, from the shard's relation, which must have been imported too."""
+def _check_columns(arguments: Arguments, columns: set[tuple[str, str]]) -> None:
+    """Raise unless the shards go by the columns that the query was found by: the primary key, which says
+    which column has the ids, is known to them alone."""
+    theirs = (arguments["id_column"], arguments["vector_column"])
+    for ours in columns - {theirs}:
+        name, one, other = next(
+            row for row in zip(("id_column", "vector_column"), ours, theirs, strict=True) if row[1] != row[2]
+        )
+        raise AttentionError(
+            f'query_id was looked up by the {name} "{one}", the shards have "{other}"',
+            hint=f"Give {name} in the query, or the vector as query.",
+        )
+
+
+def _imported(arguments: Arguments, shard: Shard) -> Source:
+    """The shard's relation, which must have been imported too."""
     name = re.split(r'\.(?=(?:[^"]*"[^"]*")*[^"]*$)', arguments["table_name"])[-1]
     local = f"{quote(shard.schema)}.{name}"
     if host_api.relation(local) is None:
@@ -88,7 +109,11 @@ def _row_statement(arguments: Arguments, shard: Shard, row_id: int) -> str:
             hint=f"IMPORT FOREIGN SCHEMA ... LIMIT TO ({name}) FROM SERVER {quote(shard.server)} "
             f"INTO {quote(shard.schema)}; or give the vector as query.",
         )
-    source = resolve(local, arguments["id_column"], arguments["vector_column"])
+    return resolve(local, arguments["id_column"], arguments["vector_column"])
+
+
+def _row_statement(source: Source, shard: Shard, row_id: int) -> str:
+    """The SELECT of one row's vector from a shard."""
     id_column, vector_column = (f"f.{quote(column)}" for column in (source.id_column, source.vector_column))
     relation = f"{quote(source.schema)}.{quote(source.name)}"
     # always true; of an error on a shard, the statement that it was sent is all that tells which one it is
