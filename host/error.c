@@ -235,13 +235,15 @@ take_prefix(ErrorData *error)
 	PyObject   *value;
 	PyObject   *trace;
 	char	   *prefix = NULL;
+	char	   *context;
 
 	PyErr_Fetch(&type, &value, &trace);
 	PyErr_NormalizeException(&type, &value, &trace);
 	if (value != NULL && (prefix = copy_attribute(value, "prefix")) != NULL)
 	{
 		error->message = psprintf("%s%s", to_server(prefix), error->message);
-		error->context = to_server(copy_attribute(value, "context"));
+		context = to_server(copy_attribute(value, "context"));
+		error->context = context != NULL && *context != '\0' ? context : NULL;
 	}
 	Py_XDECREF(type);
 	Py_XDECREF(value);

@@ -80,6 +80,7 @@ def test_a_cancel_ends_the_search_everywhere(cluster: Cluster) -> None:
             db.execute(SLOWLY.encode())
         assert time.monotonic() - start < 2
         assert "shard" not in str(caught.value.diag.message_primary)
+        assert caught.value.diag.context is None
         busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'PgSleep'"
         assert watching.execute(busy.encode()).fetchone() == (0,)
         db.execute("RESET statement_timeout")
