@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,11 @@ SELECT f.ftrelid, s.srvname, w.fdwname,
         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
              JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
         WHERE a.attrelid OPERATOR(pg_catalog.=) f.ftrelid AND a.attname OPERATOR(pg_catalog.=) 'query'
-          AND t.typname OPERATOR(pg_catalog.=) 'attention_vector')
+          AND t.typname OPERATOR(pg_catalog.=) 'attention_vector'),
+       (SELECT pg_catalog.array_agg(pg_catalog.concat(option_name, ' ', option_value)
+                                    ORDER BY option_name USING OPERATOR(pg_catalog.<))::pg_catalog.text
+        FROM pg_catalog.pg_options_to_table(s.srvoptions)
+        WHERE option_name OPERATOR(pg_catalog.=) ANY (ARRAY['host', 'hostaddr', 'port', 'dbname', 'service']))
 FROM pg_catalog.pg_foreign_table f
      JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) f.ftserver
      JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
@@ -41,13 +45,17 @@ SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper WHERE fdwname OPERATOR(pg
 
 
 class Facts(NamedTuple):
-    """What the catalogue says of a foreign table; vectors: the schema of the type attention_vector."""
+    """What the catalogue says of a foreign table.
+
+    vectors: the schema of the type attention_vector. place: where its server is, and which database.
+    """
 
     server: str
     wrapper: str
     extensions: str | None
     mapped: str
     vectors: str | None
+    place: str | None
 
 
 @dataclass(frozen=True)
@@ -92,15 +100,23 @@ def find_shards(schemas: Sequence[str], table: Table) -> list[Shard]:
     )
     facts = dict(zip(np.asarray(found).tolist(), map(Facts, *columns), strict=True))
     shards = [_checked(schema, oid, facts.get(oid), table) for schema, oid in zip(schemas, oids, strict=True)]
-    by_server: dict[str, str] = {}
-    for shard in shards:
-        other = by_server.setdefault(shard.server, shard.schema)
-        if other != shard.schema:
-            raise AttentionError(
-                f'shards "{other}" and "{shard.schema}" are both server "{shard.server}"',
-                hint="Its rows would count twice: name each server once.",
-            )
+    _check_apart(shards, facts)
     return shards
+
+
+def _check_apart(shards: Sequence[Shard], facts: Mapping[int, Facts]) -> None:
+    """Raise where two of them are one database."""
+    at: dict[str | None, Shard] = {}
+    for shard in shards:
+        other = at.setdefault(facts[shard.oid].place, shard)
+        if other is shard:
+            continue
+        same = other.server == shard.server
+        servers = f'server "{shard.server}"' if same else f'servers "{other.server}" and "{shard.server}"'
+        raise AttentionError(
+            f'shards "{other.schema}" and "{shard.schema}" are one database, of {servers}',
+            hint="Its rows would count twice: name each database once.",
+        )
 
 
 def _find_table(schema: str, table: Table) -> int:

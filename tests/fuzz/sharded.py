@@ -18,7 +18,7 @@ from tests.fuzz.world import ROLE
 
 SHARDS, SHARD = "shards", "shard"
 SCHEMAS: tuple[Any, ...] = (
-    ["s1"], ["s2", "s3"], ["s1", "closed"], ["s1", "gone"], ["gone", "s2", "s3"], ["lost", "s2"],
+    ["s1"], ["s2", "s3"], ["s2", "closed"], ["s1", "gone"], ["gone", "s2", "s3"], ["lost", "s2"],
     ["s2", "untold"], ["s1", "nowhere"], ["public"], ["other", "s1"], ["s1", "s1"], ["s1", 2], [None],
     [["s1"]], [], {}, "s1", 1, True, ["S1"], ['s1"; --'], ["s1", "x" * 100], [""], ["é"], ["pg_temp"],
 )  # fmt: skip

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.shards.answers import DOCS, QUERY, SHARDS, assert_alike, both
+from tests.shards.answers import DOCS, QUERY, SHARDS
 from tests.shards.cluster import USER, Cluster
 
 Failure = Callable[..., psycopg.Error]
@@ -88,13 +87,6 @@ def test_a_schema_with_another_table(cluster: Cluster, failure: Failure) -> None
     )
 
 
-def test_one_server_twice(cluster: Cluster, failure: Failure) -> None:
-    cluster.db.execute("CREATE SCHEMA again")
-    cluster.db.execute("IMPORT FOREIGN SCHEMA public LIMIT TO (mha_search) FROM SERVER s1_server INTO again")
-    error = failure(cluster.db, search_of("s1", "again"))
-    assert 'shards "s1" and "again" are both server "s1_server"' in said(error)
-
-
 def test_a_server_that_is_not_told_of_the_extension(cluster: Cluster, failure: Failure) -> None:
     cluster.db.execute("ALTER SERVER s2_server OPTIONS (DROP extensions)")
     try:
@@ -145,66 +137,6 @@ def test_a_row_that_is_nowhere_or_twice_is_no_query(cluster: Cluster, failure: F
         assert "is in 2 rows" in said(failure(cluster.db, f"{asked} 1"))
     finally:
         cluster.shards["s1"].execute("DELETE FROM docs WHERE id = 1")
-
-
-def test_a_query_is_looked_up_by_the_ids_that_the_shards_have(cluster: Cluster, failure: Failure) -> None:
-    """Of a foreign table nobody knows the primary key, so its column `id` was taken for the ids."""
-    for connection in (cluster.db, *cluster.shards.values()):
-        connection.execute("CREATE TABLE keyed (key int PRIMARY KEY, id int, embedding real[])")
-        connection.execute("INSERT INTO keyed SELECT id, 91 - id, embedding FROM docs")
-    for schema in cluster.shards:
-        imported = f"IMPORT FOREIGN SCHEMA public LIMIT TO (keyed) FROM SERVER {schema}_server INTO {schema}"
-        cluster.db.execute(imported.encode())
-    asked = "SELECT id, score FROM mha_search WHERE table_name = 'public.keyed' AND query_id = 4 AND k = 3"
-    try:
-        error = failure(cluster.db, f"{asked} AND {SHARDS}")
-        assert error.sqlstate == "22023"
-        assert 'looked up by the id_column "id", the shards have "key"' in said(error)
-        assert_alike(both(cluster, f"{asked} AND id_column = 'key'"))
-        assert_alike(both(cluster, f"{asked} AND id_column = 'id'"))
-    finally:
-        for schema, connection in cluster.shards.items():
-            cluster.db.execute(f"DROP FOREIGN TABLE {schema}.keyed".encode())
-            connection.execute("DROP TABLE keyed")
-        cluster.db.execute("DROP TABLE keyed")
-
-
-def test_shards_whose_values_have_other_dimensions(cluster: Cluster, failure: Failure) -> None:
-    for name, connection in cluster.shards.items():
-        kept = f"embedding[1:{3 if name == 's2' else 4}] AS v"
-        connection.execute(f"CREATE VIEW valued AS SELECT id, embedding, {kept} FROM docs".encode())
-    columns = "table_name = 'public.valued' AND vector_column = 'embedding' AND value_column = 'v'"
-    try:
-        error = failure(cluster.db, f"SELECT output FROM attention WHERE {columns} AND {QUERY} AND {SHARDS}")
-        assert error.sqlstate == "22000"
-        assert re.match(r'shard "s\d" \(server "s\d_server"\) differs from another: output ', said(error))
-        assert "UNION ALL" not in str(error.diag.context)
-    finally:
-        for connection in cluster.shards.values():
-            connection.execute("DROP VIEW valued")
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SELECT doc_id FROM cross_attention WHERE query_table = 'docs' AND document_table = 'public.blinking'",
-        f"SELECT id FROM mha_search WHERE {QUERY} AND table_name = 'public.blinking'",
-    ],
-)
-def test_a_relation_whose_rows_come_and_go(cluster: Cluster, failure: Failure, statement: str) -> None:
-    """The shards read it anew for each query, and in each round."""
-    for connection in cluster.shards.values():
-        connection.execute("CREATE SEQUENCE reads")
-        connection.execute(
-            "CREATE VIEW blinking AS SELECT docs.* FROM docs,"
-            " (SELECT nextval('reads') % 2 = 1 AS there OFFSET 0) r WHERE there"
-        )
-    try:
-        error = failure(cluster.db, f"{statement} AND num_heads = 2 AND {SHARDS}")
-        assert (error.sqlstate, "has rows for" in said(error)) == ("0A000", True)
-    finally:
-        for connection in cluster.shards.values():
-            connection.execute("DROP VIEW blinking; DROP SEQUENCE reads")
 
 
 def test_a_query_by_its_id_needs_the_relation_too(cluster: Cluster, failure: Failure) -> None:
