@@ -19,6 +19,7 @@ from ..errors import InvalidOption
 from ..fits import LastFit
 from ..keyset import KeySet
 from ..logits import check_range
+from ..long_products import pieces
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options, Problem
@@ -69,11 +70,12 @@ def _fit(keys: F32, wanted: int | None, checkpoint: Checkpoint) -> Latent:
     values, principal = components(keys, 0.0, checkpoint)
     rank = max(1, int((values > values[-1] * d * EPS).sum()))
     count = min(max(1, d // 4), rank) if wanted is None else wanted
-    directions = np.zeros((d, count))
-    best = principal[:, ::-1][:, :count]
-    directions[:, : best.shape[1]] = best
+    directions, best = np.zeros((d, count)), principal[:, ::-1][:, :count]
+    for span in spans(d, 8 * count):
+        directions[span, : best.shape[1]] = best[span]
+        checkpoint()
     latents = np.empty((len(keys), count))
-    for span in spans(len(keys), 8 * d):
+    for span in pieces(len(keys), directions.size):
         np.matmul(keys[span].astype(np.float64), directions, out=latents[span])
         checkpoint()
     total = float(values.sum())
@@ -86,7 +88,7 @@ _LATENT = LastFit(_fit)
 def decompressed(keys: F32, query_width: int, heads: int, options: Options, checkpoint: Checkpoint) -> F32:
     """Values (n, d) that keys stand for: what comes out of their latent vectors."""
     latent, values = _latent_of(keys, options, checkpoint), np.empty_like(keys)
-    for span in spans(len(keys), 8 * keys.shape[1]):
+    for span in pieces(len(keys), latent.directions.size):
         values[span] = latent.latents[span] @ latent.directions.T
         checkpoint()
     return values

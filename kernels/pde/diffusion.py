@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arrays import F32, F64, Checkpoint, spans
 from ..core.dot import dot_scorer
+from ..eigen import eigh
 from ..errors import InvalidOption
 from ..fits import LastFit
 from ..limits import check_rows
@@ -33,7 +34,7 @@ Flow = Callable[[F64, float, Checkpoint], F64]
 """Logits (H, n) and a time t >= 0 -> logits (H, n) after it."""
 
 _DENSE_ROWS, _SPARSE_ROWS = 1024, 4096
-"""Rows at most where none are given: one factorisation of so many cannot be interrupted."""
+"""Rows at most where none are given, which take seconds."""
 
 _LONGEST = 1000.0
 """Time at most where the flow is followed step by step, which takes the longer the more time passes."""
@@ -75,7 +76,7 @@ def _spectral(keys: F32, bandwidth: float | None, form: str, knn: None, checkpoi
     affinities = _affinities(keys, bandwidth, checkpoint)
     matrix, scale = _laplacian(affinities, form)
     checkpoint()
-    values, vectors = np.linalg.eigh(matrix)
+    values, vectors = eigh(matrix, checkpoint)
     step = _step(affinities) if form == "random_walk" else None
 
     def flow(logits: F64, t: float, checkpoint: Checkpoint) -> F64:

@@ -13,9 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays import F32, F64, MAX32, Checkpoint, by_heads, spans
-from ..components import components
+from ..components import components, mean_of
 from ..fits import LastFit
 from ..logits import check_range, overflow
+from ..long_products import pieces, product
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options, Problem
@@ -51,7 +52,8 @@ def _energies(problem: Problem) -> F64:
     heads, query = len(problem.query), problem.query.reshape(-1)
     whitening = _whitening_of(problem)
     energies = np.empty((heads, len(problem.keys)))
-    for span in spans(len(problem.keys), 8 * problem.keys.shape[1]):
+    n, d = problem.keys.shape
+    for span in spans(n, 8 * d) if whitening is None else pieces(n, whitening.size):
         apart = problem.keys[span] - query
         mapped = by_heads(apart if whitening is None else apart @ whitening, heads)
         np.add.reduce(mapped * mapped, axis=2, out=energies[:, span].T)
@@ -71,11 +73,14 @@ def _whitening_of(problem: Problem) -> F64 | None:
 
 def _whitening(keys: F32, checkpoint: Checkpoint) -> F64:
     """The inverse root (d, d) of the covariance of keys (n, d)."""
-    mean = keys.mean(axis=0, dtype=np.float64)
+    mean = mean_of(keys, checkpoint)
     values, directions = components(keys, mean, checkpoint)
     plain = 1 / math.sqrt(_RIDGE)
     gains = 1 / np.sqrt(np.maximum(values, 0) / len(keys) + _RIDGE) - plain
-    result: F64 = (directions * gains) @ directions.T
+    result = np.empty((len(mean), len(mean)))
+    for span in pieces(len(mean), directions.size):
+        np.matmul(directions[span] * gains, directions.T, out=result[span])
+        checkpoint()
     result.flat[:: len(mean) + 1] += plain
     return result
 
@@ -88,8 +93,7 @@ def whitened(keys: F32, query_width: int, heads: int, options: Options, checkpoi
     if options["maps"] == "identity":
         return keys
     whitening = _WHITENING.of(keys, checkpoint=checkpoint).astype(np.float32)
-    result: F32 = keys @ whitening
-    return result
+    return product(keys, whitening, checkpoint)
 
 
 def _bind(mechanism: Mechanism, tensors: Tensors) -> Mechanism:

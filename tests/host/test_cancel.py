@@ -25,6 +25,12 @@ CUT = (
     "AND candidates = ARRAY(SELECT generate_series(1, 4096::bigint))"
 )
 
+# it fits components to other rows each time, which takes most of the time
+WIDE = (
+    "SELECT count(score) FROM mha_search WHERE table_name = 'wide' AND query_id = 1 "
+    "AND attention_type = '{}' AND candidates = ARRAY(SELECT id::bigint FROM wide WHERE random() > 0.01)"
+)
+
 
 @pytest.fixture
 def session(big: str) -> Iterator[Connection[Any]]:
@@ -107,20 +113,36 @@ def test_pg_cancel_backend_in_every_phase(
         assert session.execute(COUNT).fetchall() == [(ROWS,)]
 
 
-@pytest.mark.slow
-def test_statement_timeout_while_a_cut_is_sought(session: Connection[Any]) -> None:
+def canceled_at_shares(session: Connection[Any], search: str, shares: tuple[float, ...]) -> None:
+    """Let the search be canceled after these shares of the time that it takes."""
     took = []
     for _ in range(2):
         start = time.monotonic()
-        session.execute(CUT.encode())
+        session.execute(search.encode())
         took.append(time.monotonic() - start)
-    for share in (0.2, 0.6):
+    for share in shares:
         seconds = round(share * min(took), 3)
         session.execute(f"SET statement_timeout = '{seconds}s'".encode())
         start = time.monotonic()
-        late = canceled(session, lambda start=start, seconds=seconds: start + seconds, CUT)  # type: ignore[misc]
+        late = canceled(session, lambda start=start, seconds=seconds: start + seconds, search)  # type: ignore[misc]
         assert late < LATEST, share
         session.execute("SET statement_timeout = 0")
+
+
+@pytest.mark.slow
+def test_statement_timeout_while_a_cut_is_sought(session: Connection[Any]) -> None:
+    canceled_at_shares(session, CUT, (0.2, 0.6))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mechanism", ["multi_head_latent", "sheaf"])
+def test_statement_timeout_while_components_are_fitted(db: Connection[Any], mechanism: str) -> None:
+    db.execute(
+        "CREATE TABLE wide AS SELECT n AS id, array_agg(random()::real) AS embedding "
+        "FROM generate_series(1, 1700) n, generate_series(1, 1600) GROUP BY n"
+    )
+    db.commit()
+    canceled_at_shares(db, WIDE.format(mechanism), (0.4, 0.6))
 
 
 def test_a_timeout_during_the_first_search_of_a_session_leaves_it_usable(big: str) -> None:
