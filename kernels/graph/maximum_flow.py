@@ -52,7 +52,7 @@ def linked(rows: Rows, checkpoint: Checkpoint) -> Links:
         checkpoint()
     places = np.full((1, n), -1, np.int32)
     for span in spans(n, 8 * k):
-        native.pair(*links, places, k, span.start, span.stop)
+        native.pair(*links, places, span.start, span.stop)
         checkpoint()
     return links
 

@@ -35,6 +35,7 @@ typedef struct Arcs
 {
 	Py_ssize_t	nodes;
 	Py_ssize_t	count;
+	Py_ssize_t	nearest;		/* of each node */
 	int64_t    *starts;
 	int64_t    *ends;
 	int32_t    *heads;
@@ -48,17 +49,33 @@ get_arcs(Matrices *held, PyObject **given, int flags, Arcs *arcs)
 	const Py_buffer *bounds;
 	const Py_buffer *heads;
 	const Py_buffer *partners;
+	Py_ssize_t	nodes;
+	Py_ssize_t	nearest;
 
 	if ((bounds = hold(held, given[0], "bounds", "lq", flags)) == NULL ||
 		(heads = hold(held, given[1], "heads", "i", flags)) == NULL ||
 		(partners = hold(held, given[2], "partners", "i", flags)) == NULL)
 		return 0;
-	if (bounds->shape[0] != 2 || heads->shape[0] != 1 || heads->shape[1] > INT32_MAX ||
+	nodes = bounds->shape[1];
+	nearest = nodes > 0 ? heads->shape[1] / 2 / nodes : 0;
+	if (bounds->shape[0] != 2 || heads->shape[1] > INT32_MAX || !has_shape(heads, 1, 2 * nodes * nearest) ||
 		!has_shape(partners, 1, heads->shape[1]))
-		return refuse("bounds (2, n), heads and partners (1, arcs) do not fit");
-	*arcs = (Arcs) {bounds->shape[1], heads->shape[1], bounds->buf,
+		return refuse("bounds (2, n), heads and partners (1, 2 n k) do not fit");
+	*arcs = (Arcs) {nodes, heads->shape[1], nearest, bounds->buf,
 		(int64_t *) ((char *) bounds->buf + bounds->strides[0]), heads->buf, partners->buf};
 	return 1;
+}
+
+/* What is given of each node and each of its nearest, in one piece. */
+static const Py_buffer *
+hold_of_nearest(Matrices *held, PyObject *object, const char *what, const char *formats, const Arcs *arcs)
+{
+	const Py_buffer *view = hold(held, object, what, formats, 0);
+
+	if (view == NULL || (has_shape(view, arcs->nodes, arcs->nearest) && PyBuffer_IsContiguous(view, 'C')))
+		return view;
+	PyErr_Format(PyExc_ValueError, "%s (n, k), in one piece, and arcs (1, 2 n k) do not fit", what);
+	return NULL;
 }
 
 static int
@@ -70,12 +87,12 @@ is_span(Py_ssize_t first, Py_ssize_t end, Py_ssize_t nodes)
 /* ---- scatter(bounds, heads, partners, rows, first, end) ---- */
 
 static int
-scatter(const Arcs *arcs, const int64_t *rows, Py_ssize_t nearest, Py_ssize_t first, Py_ssize_t end)
+scatter(const Arcs *arcs, const int64_t *rows, Py_ssize_t first, Py_ssize_t end)
 {
 	for (Py_ssize_t node = first; node < end; node++)
-		for (Py_ssize_t rank = 0; rank < nearest; rank++)
+		for (Py_ssize_t rank = 0; rank < arcs->nearest; rank++)
 		{
-			const int64_t other = rows[node * nearest + rank];
+			const int64_t other = rows[node * arcs->nearest + rank];
 			const int64_t arc = arcs->starts[node] + rank;
 			int64_t		slot;
 
@@ -103,32 +120,37 @@ module_scatter(PyObject *self, PyObject *args)
 
 	if (!PyArg_ParseTuple(args, "OOOOnn:scatter", &given[0], &given[1], &given[2], &given[3], &first, &end))
 		return NULL;
-	if (!get_arcs(&held, given, PyBUF_WRITABLE, &arcs) || (rows = hold(&held, given[3], "rows", "lq", 0)) == NULL)
-		return finish(&held, 0);
-	if (rows->shape[0] != arcs.nodes || arcs.count != 2 * rows->len / rows->itemsize || !PyBuffer_IsContiguous(rows, 'C'))
-		return finish(&held, refuse("rows (n, k), in one piece, and bounds (2, n) of 2 n k arcs do not fit"));
-	return finish(&held, is_span(first, end, arcs.nodes) && scatter(&arcs, rows->buf, rows->shape[1], first, end));
+	return finish(&held, get_arcs(&held, given, PyBUF_WRITABLE, &arcs) &&
+				  (rows = hold_of_nearest(&held, given[3], "rows", "lq", &arcs)) != NULL &&
+				  is_span(first, end, arcs.nodes) && scatter(&arcs, rows->buf, first, end));
 }
 
-/* ---- pair(bounds, heads, partners, places, nearest, first, end) ---- */
+/* ---- pair(bounds, heads, partners, places, first, end) ---- */
 
 /* Of two nodes that have each other among their nearest, each drops the arc that `scatter` wrote for the other. */
-static void
-pair(const Arcs *arcs, int32_t *places, Py_ssize_t nearest, Py_ssize_t first, Py_ssize_t end)
+static int
+pair(const Arcs *arcs, int32_t *places, Py_ssize_t first, Py_ssize_t end)
 {
 	for (Py_ssize_t node = first; node < end; node++)
 	{
 		const int64_t start = arcs->starts[node];
-		int64_t		kept = start + nearest;
+		const int64_t back_from = start + arcs->nearest;
+		int64_t		kept = back_from;
 
-		for (int64_t arc = start; arc < start + nearest; arc++)
-			places[arcs->heads[arc]] = (int32_t) arc;
-		for (int64_t slot = start + nearest; slot < arcs->ends[node]; slot++)
+		for (int64_t arc = start; arc < back_from; arc++)
+		{
+			int32_t    *place = &places[arcs->heads[arc]];
+
+			if (*place >= start)
+				return refuse("a node has the same one nearest twice");
+			*place = (int32_t) arc;
+		}
+		for (int64_t slot = back_from; slot < arcs->ends[node]; slot++)
 		{
 			const int32_t back = arcs->partners[slot];
 			const int32_t own = places[arcs->heads[slot]];
 
-			if (own >= start && own < start + nearest)
+			if (own >= start && own < back_from)
 			{
 				arcs->partners[own] = back;
 				continue;
@@ -139,6 +161,7 @@ pair(const Arcs *arcs, int32_t *places, Py_ssize_t nearest, Py_ssize_t first, Py
 		}
 		arcs->ends[node] = kept;
 	}
+	return 1;
 }
 
 static PyObject *
@@ -148,29 +171,27 @@ module_pair(PyObject *self, PyObject *args)
 	Matrices	held = {.held = 0};
 	Arcs		arcs;
 	const Py_buffer *places;
-	Py_ssize_t	nearest;
 	Py_ssize_t	first;
 	Py_ssize_t	end;
 
-	if (!PyArg_ParseTuple(args, "OOOOnnn:pair", &given[0], &given[1], &given[2], &given[3], &nearest, &first, &end))
+	if (!PyArg_ParseTuple(args, "OOOOnn:pair", &given[0], &given[1], &given[2], &given[3], &first, &end))
 		return NULL;
 	if (!get_arcs(&held, given, PyBUF_WRITABLE, &arcs) ||
 		(places = hold(&held, given[3], "places", "i", PyBUF_WRITABLE)) == NULL)
 		return finish(&held, 0);
 	if (!has_shape(places, 1, arcs.nodes))
 		return finish(&held, refuse("places (1, n) and bounds (2, n) do not fit"));
-	if (!is_span(first, end, arcs.nodes))
-		return finish(&held, 0);
-	pair(&arcs, places->buf, nearest, first, end);
-	return finish(&held, 1);
+	return finish(&held, is_span(first, end, arcs.nodes) && pair(&arcs, places->buf, first, end));
 }
 
 /* ---- fill(bounds, heads, partners, capacities, residual, first, end) ---- */
 
 /* The capacity of an edge is what the first of its nodes says of it, or else the second; 0 if neither does. */
 static int
-fill(const Arcs *arcs, const int32_t *capacities, Py_ssize_t nearest, int32_t *residual, Py_ssize_t first, Py_ssize_t end)
+fill(const Arcs *arcs, const int32_t *capacities, int32_t *residual, Py_ssize_t first, Py_ssize_t end)
 {
+	const Py_ssize_t nearest = arcs->nearest;
+
 	for (Py_ssize_t node = first; node < end; node++)
 		for (Py_ssize_t rank = 0; rank < nearest; rank++)
 		{
@@ -203,14 +224,13 @@ module_fill(PyObject *self, PyObject *args)
 
 	if (!PyArg_ParseTuple(args, "OOOOOnn:fill", &given[0], &given[1], &given[2], &given[3], &given[4], &first, &end))
 		return NULL;
-	if (!get_arcs(&held, given, 0, &arcs) || (capacities = hold(&held, given[3], "capacities", "i", 0)) == NULL ||
+	if (!get_arcs(&held, given, 0, &arcs) ||
+		(capacities = hold_of_nearest(&held, given[3], "capacities", "i", &arcs)) == NULL ||
 		(residual = hold(&held, given[4], "residual", "i", PyBUF_WRITABLE)) == NULL)
 		return finish(&held, 0);
-	if (capacities->shape[0] != arcs.nodes || arcs.count != 2 * capacities->len / capacities->itemsize ||
-		!PyBuffer_IsContiguous(capacities, 'C') || !has_shape(residual, 1, arcs.count))
-		return finish(&held, refuse("capacities (n, k), in one piece, and residual (1, 2 n k) do not fit"));
-	return finish(&held, is_span(first, end, arcs.nodes) &&
-				  fill(&arcs, capacities->buf, capacities->shape[1], residual->buf, first, end));
+	if (!has_shape(residual, 1, arcs.count))
+		return finish(&held, refuse("residual (1, 2 n k) and arcs do not fit"));
+	return finish(&held, is_span(first, end, arcs.nodes) && fill(&arcs, capacities->buf, residual->buf, first, end));
 }
 
 /* ---- advance(bounds, heads, partners, residual, amounts, search, state, work) ---- */
@@ -436,7 +456,7 @@ static PyMethodDef methods[] = {
 	{"scatter", module_scatter, METH_VARARGS,
 	"scatter(bounds, heads, partners, rows, first, end): the arcs of some nodes to their nearest, and back"},
 	{"pair", module_pair, METH_VARARGS,
-	"pair(bounds, heads, partners, places, nearest, first, end): each edge of some nodes once"},
+	"pair(bounds, heads, partners, places, first, end): each edge of some nodes once"},
 	{"fill", module_fill, METH_VARARGS,
 	"fill(bounds, heads, partners, capacities, residual, first, end): the capacities of the edges of some nodes"},
 	{"advance", module_advance, METH_VARARGS,

@@ -16,7 +16,7 @@ def scatter(bounds: I64, heads: I32, partners: I32, rows: I64, first: int, end: 
     have the node among their nearest.
     """
 
-def pair(bounds: I64, heads: I32, partners: I32, places: I32, nearest: int, first: int, end: int, /) -> None:
+def pair(bounds: I64, heads: I32, partners: I32, places: I32, first: int, end: int, /) -> None:
     """After all of `scatter`: join each arc with that back, and keep one pair of them where both are nearest.
 
     places (1, n) are -1 at first.

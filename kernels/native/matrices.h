@@ -32,6 +32,7 @@ get_matrix(PyObject *object, Py_buffer *view, const char *what, const char *form
 	if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT | flags) < 0)
 		return 0;
 	if (view->ndim == 2 && strlen(view->format) == 1 && strchr(formats, view->format[0]) != NULL &&
+		(view->format[0] != 'l' || view->itemsize == 8) && (uintptr_t) view->buf % view->itemsize == 0 &&
 		view->strides[0] % view->itemsize == 0 && (view->strides[1] == view->itemsize || view->shape[1] < 2))
 		return 1;
 	PyErr_Format(PyExc_ValueError, "%s must be a matrix of %s, row by row", what, type_of_format(formats[0]));

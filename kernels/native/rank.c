@@ -20,6 +20,15 @@ row_of(const Py_buffer *matrix, Py_ssize_t row)
 	return (const double *) ((const char *) matrix->buf + row * matrix->strides[0]);
 }
 
+/* What is no number comes last: given no order, qsort may write beside its array. */
+static int
+larger_first(double a, double b)
+{
+	if (isnan(a) || isnan(b))
+		return !!isnan(a) - !!isnan(b);
+	return (a < b) - (a > b);
+}
+
 static int
 refuse(const char *what)
 {
@@ -123,12 +132,11 @@ compare(const void *left, const void *right)
 {
 	const Ranked *a = left;
 	const Ranked *b = right;
+	int			order = larger_first(a->key, b->key);
 
-	if (a->key != b->key)
-		return a->key > b->key ? -1 : 1;
-	if (a->logit != b->logit)
-		return a->logit > b->logit ? -1 : 1;
-	return (a->id > b->id) - (a->id < b->id);
+	if (order == 0)
+		order = larger_first(a->logit, b->logit);
+	return order != 0 ? order : (a->id > b->id) - (a->id < b->id);
 }
 
 /* One softmax orders rows as its logits do; a mean of several is taken as its logarithm, see `_log_or_below`. */
@@ -157,8 +165,6 @@ set_keys(Ranked *ranked, const Answer *answer)
 		if (heads > 1)
 			ranked[i].key = ranked[i].score >= FLT_MIN ? log(ranked[i].score) :
 				ranked[i].key - 100 - highest * (1 + 8 * FLT_EPSILON);
-		if (isnan(ranked[i].key))
-			ranked[i].key = -INFINITY;
 	}
 }
 
@@ -249,10 +255,7 @@ typedef struct Scored
 static int
 by_score(const void *left, const void *right)
 {
-	const double a = ((const Scored *) left)->score;
-	const double b = ((const Scored *) right)->score;
-
-	return (a < b) - (a > b);
+	return larger_first(((const Scored *) left)->score, ((const Scored *) right)->score);
 }
 
 static void

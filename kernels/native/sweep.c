@@ -167,13 +167,16 @@ hold_optional(Matrices *matrices, PyObject *object, const char *what, const char
 	return object == Py_None || (*view = hold(matrices, object, what, formats, flags)) != NULL;
 }
 
-/* Whether keys are rows, or tiles of a sketch, of the width of a query, and of as many scales. */
+/*
+ * Whether keys are rows, or tiles of a sketch, of the width of a query, and of as many scales.
+ * Places of a head's sums are ints.
+ */
 static int
 fit_query(const Py_buffer *keys, const Py_buffer *scale, const Py_buffer *query)
 {
 	const Py_ssize_t width = query->shape[0] * query->shape[1];
 
-	if (query->shape[0] > INT_MAX || query->shape[0] < 1 || query->shape[1] < 1 || width > INT_MAX ||
+	if (query->shape[0] < 1 || query->shape[1] < 1 || width > INT_MAX / SUMS_WITH_BOUNDS ||
 		query->strides[0] != query->itemsize * query->shape[1] ||
 		query->format[0] != (keys->itemsize == 1 ? 'h' : 'f'))
 		return 0;
@@ -215,7 +218,7 @@ get_keys(PyObject *const *given, Matrices *held, Sweep *s)
 	s->stored = scale != NULL ? scale->shape[1] : keys->shape[0];
 	if (!fit_query(keys, scale, query) || !has_shape(unit, 1, query->shape[0]) ||
 		!has_shape(present, 1, present ? present->shape[1] : 0) ||
-		(present != NULL && (present->itemsize != 4 || !present_rows_exist(present, s->stored))))
+		(present != NULL && !present_rows_exist(present, s->stored)))
 	{
 		PyErr_SetString(PyExc_ValueError, "query, keys, present rows and scale do not fit");
 		return 0;
@@ -380,7 +383,7 @@ module_logits(PyObject *self, PyObject *args)
 		(run.set = get_instruction_set(name)) < 0)
 		return NULL;
 	done = get_keys(given, &matrices, &sweep) && (out = hold(&matrices, given[5], "out", "f", PyBUF_WRITABLE)) != NULL;
-	if (done && (sweep.scale == NULL || !has_shape(out, sweep.heads, sweep.rows)))
+	if (done && (sweep.type == FLOATS || sweep.scale == NULL || !has_shape(out, sweep.heads, sweep.rows)))
 	{
 		PyErr_SetString(PyExc_ValueError, "the logits do not fit");
 		done = 0;
@@ -486,7 +489,7 @@ module_at_least(PyObject *self, PyObject *args)
 		(rows = hold(&matrices, given[2], "rows", "lq", PyBUF_WRITABLE)) != NULL)
 	{
 		if (has_shape(values, 1, values->shape[1]) && has_shape(tops, 1, BLOCKS(values->shape[1])) &&
-			has_shape(rows, 1, values->shape[1]) && rows->itemsize == 8)
+			has_shape(rows, 1, values->shape[1]))
 			found = rows_at_least(values->buf, tops->buf, values->shape[1], least, rows->buf);
 		else
 			PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
@@ -509,9 +512,9 @@ make_tile(PyObject *const *given, Matrices *held, Tile *t)
 	t->queries = products->shape[0];
 	t->columns = products->shape[1];
 	t->room = hits->shape[1];
-	if (!has_shape(least, 1, t->queries) || !has_shape(sums, 1, t->queries) || hits->itemsize != 8 ||
+	if (!has_shape(least, 1, t->queries) || !has_shape(sums, 1, t->queries) ||
 		!has_shape(hits, QUERY_BLOCKS(t->queries), t->room) || hits->strides[0] != 8 * t->room ||
-		counts->itemsize != 8 || !has_shape(counts, 1, QUERY_BLOCKS(t->queries)))
+		!has_shape(counts, 1, QUERY_BLOCKS(t->queries)))
 	{
 		PyErr_SetString(PyExc_ValueError, "the arrays do not fit");
 		return 0;

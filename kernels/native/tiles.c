@@ -110,7 +110,7 @@ run_problem(const Problem *p, int set)
 static int
 results_fit(const Py_buffer *values, const Py_buffer *output, const Py_buffer *lse, Py_ssize_t heads, Py_ssize_t rows)
 {
-	return heads > 0 && heads <= INT_MAX && rows > 0 && values->shape[0] == rows && values->shape[1] % heads == 0 &&
+	return heads > 0 && heads <= INT_MAX / TILE && rows > 0 && values->shape[0] == rows && values->shape[1] % heads == 0 &&
 		has_shape(output, 1, values->shape[1]) && has_shape(lse, 1, heads);
 }
 

@@ -13,7 +13,8 @@ import pytest
 
 from ruattn_fdw.server.installation import Installation, embedded, from_pg_config
 from ruattn_fdw.server.server import Server
-from tests.plugins.servers import install
+from tests.plugins import sanitizing
+from tests.plugins.servers import install, run
 
 Connection = psycopg.Connection[Any]
 Agree = Callable[..., list[int]]
@@ -93,8 +94,11 @@ def newer() -> Iterator[Installation]:
 
 
 @pytest.mark.long
-def test_upgrade(folders: tuple[Path, Path], newer: Installation, agree: Agree) -> None:
-    old, new = Server(folders[0], embedded(16)), Server(folders[1], newer)
+def test_upgrade(
+    folders: tuple[Path, Path], newer: Installation, agree: Agree, pytestconfig: pytest.Config
+) -> None:
+    variables = sanitizing.variables(pytestconfig)
+    old, new = Server(folders[0], embedded(16), variables), Server(folders[1], newer, variables)
     install(old.installation)
     for server in (old, new):
         server.start({"fsync": "off"})
@@ -123,10 +127,3 @@ def test_upgrade(folders: tuple[Path, Path], newer: Installation, agree: Agree) 
             agree(session)
     finally:
         new.stop()
-
-
-def run(server: Server, program: str, *arguments: str) -> None:
-    """Run one of the server's programs as its account, in its data folder."""
-    command = [server.installation.program(program), *arguments]
-    done = server.account.run(command, cwd=server.data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout

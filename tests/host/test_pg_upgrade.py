@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,8 @@ import pytest
 from ruattn_fdw.server.hostbuild import LIBRARY, pg_setting
 from ruattn_fdw.server.installation import find
 from ruattn_fdw.server.server import Server
-from tests.plugins.servers import install
+from tests.plugins import sanitizing
+from tests.plugins.servers import install, run
 
 SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 MADE = """
@@ -38,13 +38,13 @@ SEARCHES = (
 
 
 @pytest.fixture
-def clusters() -> Iterator[tuple[Server, Server]]:
+def clusters(pytestconfig: pytest.Config) -> Iterator[tuple[Server, Server]]:
     """An old server, which runs, and a new one, which does not; neither writes checksums, as 16 does not."""
-    made = []
+    made, variables = [], sanitizing.variables(pytestconfig)
     for major in ("16", "18"):
         installation = find(major)
         install(installation)
-        made.append(Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation))
+        made.append(Server(Path(tempfile.mkdtemp(prefix="ruattn-test-")), installation, variables))
     old, new = made
     # pg_upgrade looks for libraries in the server's own folder only
     library = Path(pg_setting(new.installation.pg_config, "pkglibdir"), LIBRARY)
@@ -60,13 +60,6 @@ def clusters() -> Iterator[tuple[Server, Server]]:
         for server in made:
             server.stop()
             shutil.rmtree(server.data, ignore_errors=True)
-
-
-def run(server: Server, program: str, *arguments: str) -> None:
-    """Run a program of the server's as its account."""
-    command = [server.installation.program(program), *arguments]
-    done = server.account.run(command, cwd=server.data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout
 
 
 def answers(connection: psycopg.Connection[Any]) -> list[list[tuple[Any, ...]]]:

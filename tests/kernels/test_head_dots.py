@@ -74,6 +74,7 @@ def test_values_without_bounds_stay_with_their_keys():
         ({"squares": np.zeros((1, 5), np.float32)}, "do not fit"),
         ({"keys": np.zeros((6, 8))}, "keys must be a matrix of float32"),
         ({"keys": np.zeros((8, 6), np.float32).T}, "keys must be a matrix of float32"),
+        ({"keys": memoryview(bytes(193))[1:].cast("f", (6, 8))}, "keys must be a matrix of float32"),
         ({"query": np.zeros(8, np.float32)}, "query must be a matrix of float32"),
         ({"variant": "mmx"}, "this processor has no mmx"),
     ],

@@ -145,9 +145,20 @@ def test_rows_that_are_no_other_nodes_are_refused(rows):
         native.scatter(*links, np.array(rows), 0, 2)
 
 
+def test_a_node_that_is_nearest_twice_is_refused():
+    with pytest.raises(ValueError, match="a node has the same one nearest twice"):
+        linked(np.array([[1, 2], [2, 2], [0, 1]]), uninterrupted)
+
+
 def test_arrays_that_do_not_fit_are_refused():
     links = linked(np.array([[1], [0]]), uninterrupted)
     short, wide = np.zeros((1, 3), np.int32), np.zeros((2, 2), np.int64)
+    with pytest.raises(ValueError, match=r"rows .* do not fit"):
+        native.scatter(*links, wide, 0, 2)
+    with pytest.raises(ValueError, match=r"capacities .* do not fit"):
+        native.fill(*links, wide.astype(np.int32), links.heads.copy(), 0, 2)
+    with pytest.raises(ValueError, match=r"bounds .* do not fit"):
+        native.pair(links.bounds, short, short, np.zeros((1, 2), np.int32), 0, 2)
     with pytest.raises(ValueError, match="do not fit"):
         native.fill(*links, np.zeros((2, 1), np.int32), short, 0, 2)
     with pytest.raises(ValueError, match="do not fit"):
@@ -155,4 +166,4 @@ def test_arrays_that_do_not_fit_are_refused():
             *links, short, wide, np.zeros((4, 2), np.int64), np.zeros((1, native.STATE), np.int64), 1
         )
     with pytest.raises(ValueError, match="first and end are no part of the nodes"):
-        native.pair(*links, np.zeros((1, 2), np.int32), 1, 0, 3)
+        native.pair(*links, np.zeros((1, 2), np.int32), 0, 3)

@@ -49,6 +49,14 @@ def test_ties_go_to_the_smaller_id(pairs):
     assert (np.diff(answer.score) <= 0).all()
 
 
+@pytest.mark.parametrize("heads", [1, 3])
+def test_rows_without_a_logit_come_last_in_the_order_of_their_ids(heads):
+    logits, ids = np.zeros((heads, 300)), np.random.RandomState(0).permutation(300)
+    logits[0, ids % 3 == 0] = np.nan
+    answer = best_of_logits(None, ids, logits, State(np.zeros(heads), np.ones(heads)), 300)
+    assert ids[answer.rows].tolist() == sorted(range(300), key=lambda number: (number % 3 == 0, number))
+
+
 def test_no_k_is_more_than_there_are_rows():
     logits = np.zeros((2, 3))
     answer = best_of_logits(np.arange(3), np.arange(3), logits, state_of(logits), 10)

@@ -310,6 +310,10 @@ def test_what_does_not_fit_is_refused():
             *before_keys(query.astype(float), codes, scale).given(None), np.empty((3, 299), np.float32)
         )
     with pytest.raises(ValueError, match="do not fit"):
+        sweep.logits(
+            *before_keys(query.astype(float), keys, scale).given(None), np.empty((3, 300), np.float32)
+        )
+    with pytest.raises(ValueError, match="do not fit"):
         sweep.at_least(scale[None], scale[None], 0.0, np.empty((1, 300), np.int64))
     with pytest.raises(ValueError, match="query must be a matrix of float32"):
         Swept(query.astype(float), keys)

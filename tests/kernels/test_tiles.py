@@ -132,6 +132,14 @@ def test_what_it_refuses(change, message):
         tiles.of_query(*(GIVEN | change).values())
 
 
+def test_heads_whose_tiles_are_beyond_32_bits_are_refused():
+    heads = 2**24
+    query, lse = np.zeros((heads, 1)), np.zeros((1, heads))
+    keys, values, output = np.zeros((3, 1, heads), np.float32)
+    with pytest.raises(ValueError, match="do not fit"):
+        tiles.of_query(query, keys, values, output, lse, 1.0, 1.0)
+
+
 def test_logits_must_fit_too():
     for logits in (np.zeros((2, 5)), np.zeros((3, 6)), np.zeros((2, 0)), np.zeros((0, 6))):
         with pytest.raises(ValueError, match="do not fit"):

@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,18 @@ def install(installation: Installation) -> None:
     """Put the extension in; of several workers the first compiles it."""
     with held(installation):
         installation.install()
+
+
+def run(server: Server, program: str, *arguments: str) -> None:
+    """Run one of the server's programs, which may start servers of its own, as its account."""
+    done = server.account.run(
+        [server.installation.program(program), *arguments],
+        cwd=server.data,
+        variables=server.variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="session")

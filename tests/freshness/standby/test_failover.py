@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -16,6 +15,7 @@ from tables import DOCS, TABLES
 
 from ruattn_fdw.server.server import Server
 from tests.crashes import end
+from tests.plugins.servers import run
 
 Connection = psycopg.Connection[Any]
 StandbyOf = Callable[..., Server]
@@ -153,10 +153,7 @@ def cut_off(follower: Connection) -> None:
 
 def rewind(old: Server, new: Server) -> None:
     """Make the primary that was a standby of the one that is, without what only it had."""
-    command = [old.installation.program("pg_rewind"), "-D", str(old.data), "--source-server", new.uri()]
-    command += ["-R", "--no-sync"]
-    done = old.account.run(command, cwd=old.data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout
+    run(old, "pg_rewind", "-D", str(old.data), "--source-server", new.uri(), "-R", "--no-sync")
 
 
 def test_the_primary_is_killed_with_commits_that_nobody_received(
