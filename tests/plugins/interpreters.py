@@ -49,8 +49,9 @@ def interpreter_with() -> Iterator[Callable[[Path, str], Path]]:
         base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
         (root / "bin" / "python").symlink_to(base)
         (root / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
-        lines = [*site.getsitepackages(), statement]
-        (packages / f"{module.stem}.pth").write_text("\n".join(lines) + "\n")
+        # each with the folders that its own .pth files name
+        others = [f"import site; site.addsitedir({folder!r})" for folder in site.getsitepackages()]
+        (packages / f"{module.stem}.pth").write_text("\n".join([*others, statement]) + "\n")
         shutil.copy(module, packages)
         return root / "bin" / "python"
 

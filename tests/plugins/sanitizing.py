@@ -12,6 +12,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.plugins.options import INSTALLATIONS
@@ -25,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("ruattn").addoption(
         "--sanitize", action="store_true", help="compile all C code with the address and undefined sanitizers"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.sanitize:
+        hypothesis.settings.register_profile("sanitize", deadline=None)
+        hypothesis.settings.load_profile("sanitize")
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
