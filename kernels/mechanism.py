@@ -90,7 +90,7 @@ MakeExperts = Callable[[F32, Options, Checkpoint], Experts]
 Normalise = Callable[[Floats, Floats, Options, Checkpoint], State]
 """Writes exp(logits - maximum) of logits (H, n) into the second array; returns maximum and sum of each."""
 
-Aggregate = Callable[[Floats, Floats, Options], Floats]
+Aggregate = Callable[[Floats, Floats, Options, Checkpoint], Floats]
 """Weights (H, m, n), values (H, n, w), options -> outputs (H, m, w) of m queries."""
 
 OwnValues = Callable[[F32, int, int, Options, Checkpoint], F32]
@@ -158,7 +158,7 @@ def always(options: Options) -> bool:
     return True
 
 
-def weighted_sum(weights: Floats, values: Floats, options: Options) -> Floats:
+def weighted_sum(weights: Floats, values: Floats, options: Options, checkpoint: Checkpoint) -> Floats:
     """The sum of the values by weight, head by head."""
     result: Floats = np.matmul(weights, values)
     return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import F32, F64, Checkpoint, Floats, spans, uninterrupted
+from .arrays import F32, F64, Checkpoint, Floats, by_heads, spans, uninterrupted
 from .attend import attend, no_positions
 from .batch import (
     Settings,
@@ -22,7 +22,7 @@ from .keyset import KeySet, as_keyset
 from .linear.state import KernelState
 from .mechanism import weighted_sum
 from .positions import Positions
-from .products import SINGLE, by_head, states, summed
+from .products import SINGLE, states, summed
 from .softmax import State
 from .tables import entropies_of_kind, softmax_table
 from .weights import BatchWeights
@@ -89,7 +89,8 @@ def outputs(
     if not len(keys):
         yield _of_no_keys(len(queries), settings.heads, held.shape[1])
     elif settings.mechanism.weigh_batch is not None and len(queries):
-        yield _of_batch(settings, weigh_batch(settings, queries, keys.dense(), columns, checkpoint), held)
+        weights = weigh_batch(settings, queries, keys.dense(), columns, checkpoint)
+        yield _of_batch(settings, weights, held, checkpoint)
     elif settings.mechanism.kernel and not entropy and within_range(settings, queries, keys, SINGLE):
         yield from _by_state(settings, queries, keys, held, checkpoint)
     elif within_range(settings, queries, keys, _DOUBLE):
@@ -112,7 +113,7 @@ def _of_means(
     step = max(1, _AVERAGED // (len(keys) * values.shape[1]))
     for start in range(0, len(queries), step):
         table, lse = softmax_table(settings, queries[start : start + step], keys, checkpoint)
-        output = _aggregated(settings, table, values)
+        output = _aggregated(settings, table, values, checkpoint)
         found = entropies_of_kind(settings, table) if entropy else None
         yield Outputs(output, found, np.ascontiguousarray(lse.T), np.zeros(len(output), bool))
         checkpoint()
@@ -155,7 +156,7 @@ def _of_one(
     seen = np.flatnonzero(~np.isnan(weights.logit))
     table = weights.head_scores[:, None, seen]
     lse = np.full((1, settings.heads), np.nan) if weights.lse is None else weights.lse[None]
-    output = _aggregated(settings, table, KeySet(values[seen]))
+    output = _aggregated(settings, table, KeySet(values[seen]), checkpoint)
     return Outputs(output, entropies_of_kind(settings, table), lse, np.array([not len(seen)]))
 
 
@@ -186,11 +187,11 @@ def _of_layer(
     return Outputs(finite(output), none, none, empty)
 
 
-def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet) -> Outputs:
+def _of_batch(settings: Settings, weights: BatchWeights, values: KeySet, checkpoint: Checkpoint) -> Outputs:
     """All queries of a mechanism that weighs them together."""
     table = weights.head_scores
     lse = np.full((table.shape[1], settings.heads), np.nan)
-    output = _aggregated(settings, table, values)
+    output = _aggregated(settings, table, values, checkpoint)
     return Outputs(output, entropies_of_kind(settings, table), lse, np.zeros(table.shape[1], bool))
 
 
@@ -221,14 +222,14 @@ def _by_state(
         checkpoint()
 
 
-def _aggregated(settings: Settings, table: Floats, values: KeySet) -> F32:
+def _aggregated(settings: Settings, table: Floats, values: KeySet, checkpoint: Checkpoint) -> F32:
     """Outputs (b, d_v) of weights (H, b, n) and values (n, d_v)."""
     with np.errstate(over="ignore", invalid="ignore"):
         if settings.mechanism.aggregate is weighted_sum:
-            output = _joined(summed(settings.heads, table, values, 0))
+            output = _joined(summed(settings.heads, table, values, 0, checkpoint))
         else:
-            slices = by_head(settings.heads, values.dense(), table.dtype)
-            output = _joined(settings.mechanism.aggregate(table, slices, settings.options))
+            slices = by_heads(values.dense(), settings.heads).transpose(1, 0, 2)
+            output = _joined(settings.mechanism.aggregate(table, slices, settings.options, checkpoint))
     return finite(output)
 
 

@@ -76,7 +76,7 @@ def _of_some_keys(
     # sums of values that float32 just holds would not fit into it
     weights *= (1 / total)[:, :, None].astype(weights.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        means: Floats = summed(settings.heads, weights, values, some.start)
+        means: Floats = summed(settings.heads, weights, values, some.start, checkpoint)
         if logits is not None:
             logits *= weights
             of_logits = logits.sum(axis=2, dtype=np.float64)
@@ -92,7 +92,7 @@ def _logits(settings: Settings, table: Floats) -> Floats:
     return logits
 
 
-def summed(heads: int, table: Floats, values: KeySet, first: int) -> Floats:
+def summed(heads: int, table: Floats, values: KeySet, first: int, checkpoint: Checkpoint) -> Floats:
     """Sums (H, b, w) by weights (H, b, c) of the values from index `first` on, block by block.
 
     Values in a copy that all share stay there.
@@ -100,11 +100,12 @@ def summed(heads: int, table: Floats, values: KeySet, first: int) -> Floats:
     output = np.zeros((*table.shape[:2], values.shape[1] // heads), table.dtype)
     for span in spans(table.shape[2], table.itemsize * values.shape[1]):
         block = values[first + span.start : first + span.stop]
-        output += table[:, :, span] @ by_head(heads, block, table.dtype)
+        output += table[:, :, span] @ _by_head(heads, block, table.dtype)
+        checkpoint()
     return output
 
 
-def by_head(heads: int, values: F32, dtype: npt.DTypeLike) -> Floats:
+def _by_head(heads: int, values: F32, dtype: npt.DTypeLike) -> Floats:
     """Values (n, d_v) by heads (H, n, w)."""
     slices: Floats = by_heads(values.astype(dtype, copy=False), heads).transpose(1, 0, 2)
     return slices

@@ -9,12 +9,12 @@ import math
 
 import numpy as np
 
-from ..arrays import EPS32, F64, TINY32, Floats, by_heads
+from ..arrays import EPS32, F64, TINY32, Checkpoint, Floats, by_heads
 from ..mechanism import Mechanism
 from ..options import Interval, Option
 from ..problem import Options
-from .centroid import lorentz_centroid
-from .space import CURVATURE, curvature_of, double, hyperbolic_radii, norms, tangent_distance, units
+from .centroid import lorentz_centroids
+from .space import CURVATURE, curvature_of, double, hyperbolic_radii, norms, some_of, tangent_distance, units
 
 
 class HyperbolicScorer:
@@ -44,17 +44,15 @@ def hyperbolic_scorer(query: F64, temperature: float, options: Options, dtype: t
     return HyperbolicScorer(query, temperature, options)
 
 
-def tangent_centroids(weights: Floats, values: Floats, options: Options) -> Floats:
+def tangent_centroids(weights: Floats, values: Floats, options: Options, checkpoint: Checkpoint) -> Floats:
     """Lorentz centroids (H, m, w) of lifted values (H, n, w) under weights (H, m, n), as tangent vectors."""
     c = curvature_of(options)
-    points = values.astype(np.float64)
-    lengths = norms(points)
-    radii, directions = hyperbolic_radii(lengths, c, "a value"), units(points, lengths)
-    output = np.empty((*weights.shape[:2], values.shape[2]))
-    for head, query in np.ndindex(*weights.shape[:2]):
-        row = weights[head, query].astype(np.float64)
-        direction, radius = lorentz_centroid(row, directions[head], radii[head])
-        output[head, query] = direction * radius / math.sqrt(c)
+    radii, directions = np.empty(values.shape[:2]), np.empty(values.shape)
+    for span, points in some_of(values, checkpoint):
+        lengths = norms(points)
+        radii[:, span], directions[:, span] = hyperbolic_radii(lengths, c, "a value"), units(points, lengths)
+    along, far = lorentz_centroids(weights, directions, radii, checkpoint)
+    output: F64 = along * far[..., None] / math.sqrt(c)
     return output
 
 

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from ..arrays import EPS32, F64, TINY32, Floats, by_heads
+from ..arrays import EPS32, F64, TINY32, Checkpoint, Floats, by_heads
 from ..errors import InvalidShape
 from ..mechanism import Mechanism
 from ..options import Option
 from ..problem import Options
-from .centroid import lorentz_centroid
+from .centroid import lorentz_centroids
 from .space import (
     CURVATURE,
     curvature_of,
@@ -19,6 +19,7 @@ from .space import (
     geodesic,
     norms,
     on_hyperboloid,
+    some_of,
     squared_lorentz_distance,
     units,
 )
@@ -66,20 +67,21 @@ def lorentz_scorer(query: F64, temperature: float, options: Options, dtype: type
     return LorentzScorer(query, temperature, options)
 
 
-def space_centroids(weights: Floats, values: Floats, options: Options) -> Floats:
+def space_centroids(weights: Floats, values: Floats, options: Options, checkpoint: Checkpoint) -> Floats:
     """Lorentz centroids (H, m, w) of values (H, n, w) under weights (H, m, n), as space coordinates.
 
     Without `lift` values have the time coordinate in front, outputs have none.
     """
-    c = curvature_of(options)
-    points = _space(values.astype(np.float64), c, bool(options["lift"]), "a value")
-    lengths = norms(points)
-    radii, directions = np.arcsinh(math.sqrt(c) * lengths), units(points, lengths)
-    output = np.empty((*weights.shape[:2], points.shape[2]))
-    for head, query in np.ndindex(*weights.shape[:2]):
-        row = weights[head, query].astype(np.float64)
-        direction, radius = lorentz_centroid(row, directions[head], radii[head])
-        output[head, query] = direction * np.sinh(radius) / math.sqrt(c)
+    c, lift = curvature_of(options), bool(options["lift"])
+    radii = np.empty(values.shape[:2])
+    directions = np.empty((*values.shape[:2], values.shape[2] - (0 if lift else 1)))
+    for span, some in some_of(values, checkpoint):
+        points = _space(some, c, lift, "a value")
+        lengths = norms(points)
+        radii[:, span] = np.arcsinh(math.sqrt(c) * lengths)
+        directions[:, span] = units(points, lengths)
+    along, far = lorentz_centroids(weights, directions, radii, checkpoint)
+    output: F64 = along * np.sinh(far)[..., None] / math.sqrt(c)
     return output
 
 

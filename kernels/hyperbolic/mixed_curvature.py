@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import EPS32, F64, TINY32, Floats, by_heads
+from ..arrays import EPS32, F64, TINY32, Checkpoint, Floats, by_heads
 from ..errors import InvalidShape
 from ..mechanism import Mechanism
 from ..options import Interval, NumbersOption, Option
 from ..problem import Options
-from .centroid import gyromidpoints
+from .centroid import gyromidpoints, sums
 from .hyperbolic import tangent_centroids
 from .space import (
     CURVATURE,
@@ -103,17 +103,18 @@ def _angles(x: F64, y: F64) -> F64:
     return result
 
 
-def product_means(weights: Floats, values: Floats, options: Options) -> Floats:
+def product_means(weights: Floats, values: Floats, options: Options, checkpoint: Checkpoint) -> Floats:
     """Outputs (H, m, w) of values (H, n, w) under weights (H, m, n): the mean of each part in its space."""
-    parts, wide = parts_of(values.shape[2], options), values.astype(np.float64)
-    flat = np.matmul(weights, wide[..., parts.flat])
-    sums = np.matmul(weights, units(wide[..., parts.spherical], norms(wide[..., parts.spherical])))
-    spherical = units(sums, norms(sums))
-    points, c = wide[..., parts.hyperbolic], curvature_of(options)
+    parts, c = parts_of(values.shape[2], options), curvature_of(options)
+    flat = sums(weights, values[..., parts.flat], lambda some: some, checkpoint)
+    round_values = values[..., parts.spherical]
+    spherical = sums(weights, round_values, lambda some: units(some, norms(some)), checkpoint)
+    spherical = units(spherical, norms(spherical))
+    points = values[..., parts.hyperbolic]
     if options["lift"]:
-        hyperbolic = tangent_centroids(weights, points, options)
+        hyperbolic = tangent_centroids(weights, points, options, checkpoint)
     else:
-        hyperbolic = gyromidpoints(weights, in_ball(points, c, "a value"), c)
+        hyperbolic = gyromidpoints(weights, points, c, lambda some: in_ball(some, c, "a value"), checkpoint)
     return np.concatenate([flat, hyperbolic, spherical], axis=2)
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from ..arrays import EPS32, F32, F64, TINY32, Floats, by_heads, spans
+from ..arrays import EPS32, F32, F64, TINY32, Checkpoint, Floats, by_heads, spans
 from ..mechanism import Mechanism
 from ..options import Option
 from ..problem import Options
-from .centroid import gyromidpoints
+from .centroid import gyromidpoints, sums
 from .space import CLIPPED, CURVATURE, EDGE, ball_distance, curvature_of, double, in_ball, norms, projected
 
 
@@ -40,14 +38,16 @@ def poincare_scorer(query: F64, temperature: float, options: Options, dtype: typ
     return PoincareScorer(query, temperature, options)
 
 
-def ball_means(weights: Floats, values: Floats, options: Options) -> Floats:
+def ball_means(weights: Floats, values: Floats, options: Options, checkpoint: Checkpoint) -> Floats:
     """Gyromidpoints (H, m, w) of values (H, n, w) under weights (H, m, n), or plain sums if asked for."""
     if options["aggregate"] == "euclidean":
-        plain: Floats = np.matmul(weights, values)
-        return plain
-    c, points = curvature_of(options), values.astype(np.float64)
-    points = projected(points, c) if options["project"] else in_ball(points, c, "a value")
-    return gyromidpoints(weights, points, c)
+        return sums(weights, values, lambda some: some, checkpoint)
+    c = curvature_of(options)
+
+    def points(some: F64) -> F64:
+        return projected(some, c) if options["project"] else in_ball(some, c, "a value")
+
+    return gyromidpoints(weights, values, c, points, checkpoint)
 
 
 def count_projected(vectors: F32, heads: int, options: Options) -> str | None:

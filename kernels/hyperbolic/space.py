@@ -6,10 +6,11 @@ The sectional curvature is -c; the ball has the radius 1/sqrt(c); the hyperboloi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
-from ..arrays import F64, Floats
+from ..arrays import F64, Checkpoint, Floats, spans
 from ..errors import InvalidOption, OutOfDomain, shown
 from ..options import Interval, Option
 from ..problem import Options
@@ -95,6 +96,14 @@ def tangent_distance(x: F64, y: F64, c: float) -> F64:
     t = 2 * radial * radial + np.sinh(radii) * np.sinh(radius) * inner(apart, apart) / 2
     result: F64 = arcosh1p(t) / math.sqrt(c)
     return result
+
+
+def some_of(values: Floats, checkpoint: Checkpoint) -> Iterator[tuple[slice, F64]]:
+    """Values (H, n, w) some at a time: which ones, and these (H, b, w)."""
+    heads, n, width = values.shape
+    for span in spans(n, 8 * heads * width):
+        yield span, values[:, span].astype(np.float64)
+        checkpoint()
 
 
 def hyperbolic_radii(lengths: F64, c: float, subject: str | None = None) -> F64:

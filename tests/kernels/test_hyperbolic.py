@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from geometry_twins import TWINS
+from ruattn_fdw.kernels.arrays import BLOCK_BYTES, uninterrupted
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.errors import InvalidOption, InvalidShape, NumericOverflow, OutOfDomain
 from ruattn_fdw.kernels.mechanism import parse_options
@@ -69,7 +70,7 @@ def test_outputs_are_those_of_geoopt(mechanism):
     file = golden(mechanism.name)
     values = file.get("values", file["keys"])[None]
     options = options_of(mechanism, curvature=float(file["curvature"]))
-    output = mechanism.aggregate(file["weights"][None, None], values, options)
+    output = mechanism.aggregate(file["weights"][None, None], values, options, uninterrupted)
     np.testing.assert_allclose(output[0, 0], file["output"], rtol=1e-9, atol=1e-12)
 
 
@@ -201,8 +202,8 @@ def test_projection_draws_points_to_the_edge():
 def test_values_that_are_no_points_of_the_ball_are_summed_only_if_asked_for():
     values, weights = np.array([[[3.0, 0], [0, 5]]]), np.array([[[0.5, 0.5]]])
     with pytest.raises(OutOfDomain, match="a value lies outside of the ball"):
-        POINCARE.aggregate(weights, values, options_of(POINCARE))
-    plain = POINCARE.aggregate(weights, values, options_of(POINCARE, aggregate="euclidean"))
+        POINCARE.aggregate(weights, values, options_of(POINCARE), uninterrupted)
+    plain = POINCARE.aggregate(weights, values, options_of(POINCARE, aggregate="euclidean"), uninterrupted)
     np.testing.assert_array_equal(plain, [[[1.5, 2.5]]])
 
 
@@ -211,7 +212,7 @@ def test_the_centroid_of_one_point_is_that_point_however_far(radius):
     random = np.random.RandomState(2)
     values = random.standard_normal((1, 5, 6))
     values *= radius / np.linalg.norm(values, axis=2, keepdims=True)
-    output = HYPERBOLIC.aggregate(np.eye(5)[None], values, options_of(HYPERBOLIC))
+    output = HYPERBOLIC.aggregate(np.eye(5)[None], values, options_of(HYPERBOLIC), uninterrupted)
     np.testing.assert_allclose(output, values, rtol=1e-12)
 
 
@@ -219,7 +220,7 @@ def test_the_centroid_of_far_points_keeps_its_digits():
     # two points at radius r, an angle apart: the middle of their geodesic has cosh(m) = cosh(r) / cosh(d / 2)
     r, angle = 25.0, 1e-6
     values = r * np.array([[[np.cos(angle), np.sin(angle)], [np.cos(angle), -np.sin(angle)]]])
-    output = HYPERBOLIC.aggregate(np.full((1, 1, 2), 0.5), values, options_of(HYPERBOLIC))
+    output = HYPERBOLIC.aggregate(np.full((1, 1, 2), 0.5), values, options_of(HYPERBOLIC), uninterrupted)
     half = np.arcsinh(np.sinh(r) * np.sin(angle))
     middle = (
         r - half + np.log(2 / (1 + np.exp(-2 * half))) if half > 1 else np.arccosh(np.cosh(r) / np.cosh(half))
@@ -285,3 +286,12 @@ def test_a_point_off_the_hyperboloid_is_an_error_with_both_values():
         attend(LORENTZ, keys[0], keys, options={"lift": False})
     with pytest.raises(InvalidShape, match="each head has 1 dimensions"):
         attend(LORENTZ, keys[0], keys, num_heads=4, options={"lift": False})
+
+
+@pytest.mark.parametrize("name", ["poincare", "lorentz", "hyperbolic", "mixed_curvature"])
+def test_a_cancel_gets_in_between_blocks_of_values_that_are_averaged(name):
+    values = 0.01 * np.random.RandomState(4).standard_normal((1, 20_000, 64)).astype(np.float32)
+    weights, calls = np.full((1, 1, 20_000), 1 / 20_000), []
+    mechanism = find(name)
+    mechanism.aggregate(weights, values, options_of(mechanism), lambda: calls.append(1))
+    assert len(calls) >= 8 * values.size / BLOCK_BYTES

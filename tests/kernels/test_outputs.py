@@ -10,7 +10,7 @@ from ordered import sample as sample_one
 from plain import PLAIN, TWINS
 from ruattn_fdw.kernels import outputs as outputs_module
 from ruattn_fdw.kernels import products
-from ruattn_fdw.kernels.arrays import BLOCK_BYTES
+from ruattn_fdw.kernels.arrays import BLOCK_BYTES, uninterrupted
 from ruattn_fdw.kernels.attend import attend
 from ruattn_fdw.kernels.batch import Settings
 from ruattn_fdw.kernels.errors import InvalidShape, NumericOverflow, OutOfDomain
@@ -123,7 +123,9 @@ def test_means_of_many_queries_are_those_of_each_alone(monkeypatch, name, heads)
     table = np.stack([weights.head_scores for weights in alone], axis=1).astype(np.float64)
     by_head = (values * np.float32(0.1)).reshape(50, heads, -1).transpose(1, 0, 2)
     settings = Settings(mechanism, 24, heads)
-    wanted = mechanism.aggregate(table, by_head, settings.options).transpose(1, 0, 2).reshape(7, 12)
+    wanted = (
+        mechanism.aggregate(table, by_head, settings.options, uninterrupted).transpose(1, 0, 2).reshape(7, 12)
+    )
     monkeypatch.setattr(outputs_module, "_AVERAGED", 3 * 50 * 12)
     blocks = list(outputs(settings, queries, keys, values * np.float32(0.1)))
     assert [len(block) for block in blocks] == [3, 3, 1]
