@@ -40,14 +40,15 @@ def ranked(
     row has a larger score than a row before it.
     """
     keys = _Keys(weights)
-    masked = np.flatnonzero(keys.are_masked(slice(None)))
+    hidden = keys.are_masked(slice(None))
+    masked = np.flatnonzero(hidden)
     if k is None and weights.exact is None:
         # final scores may be negative, and come after the 0 of masked rows
         rows, masked = np.arange(len(ids)), masked[:0]
     elif k is not None and k <= EXACT:
         rows = keys.among_largest(k, len(ids) - len(masked))
     else:
-        rows = np.flatnonzero(~keys.are_masked(slice(None)))
+        rows = np.flatnonzero(~hidden)
     ranking = _Ranking(weights, keys, rows, ids, checkpoint)
     wanted = len(rows) if k is None else min(k, len(rows))
     chunk = FIRST if k is None else min(k, EXACT)
