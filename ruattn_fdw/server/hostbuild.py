@@ -214,7 +214,11 @@ def install(pg_config: Path, libdir: Path, sharedir: Path) -> bool:
 def _not_ours(what: str, path: Path) -> ServerError:
     """The error of a file that another account may write or remove."""
     folder = next(folder for folder in path.parents if folder.exists())
-    return ServerError(f"no permission to {what} {path}: run this as {folder.owner()}, who owns {folder}")
+    try:
+        owner = folder.owner()
+    except KeyError:
+        owner = f"the user with the number {folder.stat().st_uid}"
+    return ServerError(f"no permission to {what} {path}: run this as {owner}, who owns {folder}")
 
 
 def uninstall(libdir: Path, sharedir: Path) -> list[Path]:

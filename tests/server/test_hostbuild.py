@@ -131,3 +131,19 @@ def test_a_folder_of_another_account_is_named_with_its_owner(
     said = caught.value.message
     assert said.startswith(f"no permission to write {folder}/ruattn_fdw")
     assert said.endswith(f": run this as {folder.owner()}, who owns {folder}")
+
+
+def test_an_owner_without_a_name_is_named_by_its_number(
+    sources: Path, installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "share" / "extension"
+    folder.mkdir(parents=True)
+
+    def nameless(path: Path) -> str:
+        raise KeyError(f"getpwuid(): uid not found: {path.stat().st_uid}")
+
+    monkeypatch.setattr("os.access", lambda path, mode: path != folder)
+    monkeypatch.setattr(Path, "owner", nameless)
+    with pytest.raises(ServerError) as caught:
+        hostbuild.install(installation.pg_config, tmp_path / "lib", tmp_path / "share")
+    assert f"run this as the user with the number {folder.stat().st_uid}, who owns" in caught.value.message
