@@ -41,6 +41,10 @@ def test_a_good_answer_is_good() -> None:
     assert judge(QUERY, Outcome(NAMES, GOOD)) is None
 
 
+def test_ranks_as_text_are_good() -> None:
+    assert judge(QUERY, Outcome(NAMES, [(1, 0.75, "1"), (2, 0.25, "2")])) is None
+
+
 @pytest.mark.parametrize(
     ("rows", "kind"),
     [
